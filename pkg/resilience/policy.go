@@ -1,0 +1,73 @@
+package resilience
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Func is the work a [Policy] guards. It should return soon after its context
+// is done; nothing else can stop it.
+type Func func(context.Context) error
+
+// Policy runs work under a rule. Do calls next zero or more times, one call
+// after the other and never after it returned, and passes it ctx or a child of
+// ctx. Do is safe for concurrent use. Its error is that of the last call, or the
+// policy's own.
+type Policy interface {
+	Do(ctx context.Context, next Func) error
+}
+
+// Chain is a [Policy] made of policies, outermost first: Chain{a, b} runs
+// a(b(next)). An empty or nil Chain just calls next. A nil policy in it, or a nil
+// next, is a permanent error and nothing is run.
+type Chain []Policy
+
+// Do implements [Policy].
+func (c Chain) Do(ctx context.Context, next Func) error {
+	if next == nil {
+		return errNilFunc()
+	}
+	for i, p := range c {
+		if p == nil {
+			return Permanent(fmt.Errorf("resilience: policy %d of %d in the chain is nil", i+1, len(c)))
+		}
+	}
+	return c.run(ctx, next)
+}
+
+// run allocates one closure for each policy but the innermost.
+func (c Chain) run(ctx context.Context, next Func) error {
+	switch len(c) {
+	case 0:
+		return next(ctx)
+	case 1:
+		return c[0].Do(ctx, next)
+	}
+	return c[0].Do(ctx, func(ctx context.Context) error { return c[1:].run(ctx, next) })
+}
+
+// Get runs fn under p and returns its value. With an error the value is the zero
+// T, even when fn returned one beside its error. One policy serves every T. A
+// nil p or fn is a permanent error and nothing is run.
+func Get[T any](ctx context.Context, p Policy, fn func(context.Context) (T, error)) (T, error) {
+	var value, zero T
+	switch {
+	case p == nil:
+		return zero, Permanent(errors.New("resilience: the policy is nil; use an empty Chain for none"))
+	case fn == nil:
+		return zero, errNilFunc()
+	}
+	err := p.Do(ctx, func(ctx context.Context) error {
+		var err error
+		value, err = fn(ctx)
+		return err
+	})
+	if err != nil {
+		return zero, err
+	}
+	return value, nil
+}
+
+// errNilFunc is permanent: no retry turns a programming mistake into work.
+func errNilFunc() error { return Permanent(errors.New("resilience: the function to run is nil")) }
