@@ -35,9 +35,8 @@ func (t Timeout) Do(ctx context.Context, next Func) error {
 	defer cancel()
 
 	err := next(ctx)
-	// The cause is compared as a pointer: an earlier bound further out is that
-	// policy's to report.
-	if err == nil || context.Cause(ctx) != error(hit) || errors.Is(err, error(hit)) {
+	// Matching hit itself leaves an earlier bound further out to that policy.
+	if err == nil || !errors.Is(context.Cause(ctx), hit) || errors.Is(err, hit) {
 		return err
 	}
 	return &TimeoutError{Limit: t.Limit, Err: err}
@@ -58,7 +57,7 @@ type TimeoutError struct {
 // that its context ended.
 func (e *TimeoutError) Error() string {
 	msg := "timeout after " + e.Limit.String()
-	if e.Err == nil || e.Err == context.DeadlineExceeded { //nolint:errorlint // only the bare error says nothing more
+	if e.Err == nil || e.Err.Error() == context.DeadlineExceeded.Error() {
 		return msg
 	}
 	return msg + ": " + e.Err.Error()
