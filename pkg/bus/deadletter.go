@@ -1,0 +1,226 @@
+package bus
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Reasons of a dead letter.
+const (
+	DeadPermanent = "permanent" // the agent said that it will never succeed
+	DeadExhausted = "exhausted" // every attempt failed
+	DeadMalformed = "malformed" // the payload breaks the wire contract
+	DeadPanic     = "panic"     // the agent panicked
+	DeadPoison    = "poison"    // it crashed its worker again and again
+)
+
+// A DeadLetter is a request that could not be answered, kept untouched for an
+// operator to inspect and replay.
+type DeadLetter struct {
+	Agent string `json:"agent"`
+	ID    string `json:"id"`
+	// Sequence is the dead letter's own place in the dead-letter stream.
+	Sequence    uint64    `json:"sequence"`
+	Reason      string    `json:"reason"`
+	Error       string    `json:"error"`
+	Fingerprint string    `json:"fingerprint"`
+	Attempts    int       `json:"attempts"`
+	Deliveries  uint64    `json:"deliveries"`
+	First       time.Time `json:"first"`
+	Last        time.Time `json:"last"`
+	Worker      string    `json:"worker"`
+	Replays     int       `json:"replays"`
+	Origin      Origin    `json:"-"`
+	// Header and Payload are the original request's. Listings leave the payload out.
+	Header  nats.Header `json:"-"`
+	Payload []byte      `json:"-"`
+}
+
+// Lane is the queue that the request came from.
+func (d *DeadLetter) Lane() Lane {
+	if _, lane, _, err := parseRequestSubject(d.Origin.Subject); err == nil {
+		return lane
+	}
+	return LaneInteractive
+}
+
+// storeDeadLetter writes a dead letter and waits for the broker's confirmation. One
+// that is already there for the same message is success; one of an earlier run of the
+// same request is replaced.
+func (b *Bus) storeDeadLetter(ctx context.Context, d *DeadLetter) (uint64, error) {
+	msg := &nats.Msg{Subject: DeadLetterSubject(d.Agent, d.ID), Header: d.header(), Data: d.Payload}
+	var expected uint64
+	for range maxConflicts {
+		expectSequence(msg.Header, expected)
+		sequence, err := b.commit.publish(ctx, StreamDeadLetters, msg)
+		err = publishError(err)
+		if err == nil || !errors.Is(err, ErrExists) && !errors.Is(err, ErrFull) {
+			return sequence, err
+		}
+		existing, readErr := b.DeadLetter(ctx, d.Agent, d.ID)
+		switch {
+		case errors.Is(readErr, ErrNotFound):
+			if errors.Is(err, ErrFull) {
+				return 0, err
+			}
+			expected = 0
+		case readErr != nil:
+			return 0, readErr
+		case existing.Origin.same(d.Origin):
+			return existing.Sequence, nil
+		case errors.Is(err, ErrFull):
+			return 0, err
+		default:
+			expected = existing.Sequence
+		}
+	}
+	return 0, fmt.Errorf("store the dead letter of %s: %w: it changes all the time", d.ID, ErrUnavailable)
+}
+
+func (d *DeadLetter) header() nats.Header {
+	h := originalHeader(d.Header)
+	h[HeaderDeadReason] = []string{d.Reason}
+	h[HeaderDeadError] = []string{oneLine(d.Error, maxErrorText)}
+	h[HeaderDeadFingerprint] = []string{d.Fingerprint}
+	h[HeaderDeadAttempts] = []string{strconv.Itoa(d.Attempts)}
+	h[HeaderDeadDeliveries] = []string{strconv.FormatUint(d.Deliveries, 10)}
+	h[HeaderDeadFirst] = []string{formatTime(d.First)}
+	h[HeaderDeadLast] = []string{formatTime(d.Last)}
+	h[HeaderDeadWorker] = []string{d.Worker}
+	d.Origin.write(h)
+	return h
+}
+
+// maxErrorText bounds an error's text in a header.
+const maxErrorText = 1024
+
+// originalHeader copies what the publisher of a request wrote: neither what the
+// broker acts on nor what belongs to one copy of the message.
+func originalHeader(h nats.Header) nats.Header {
+	out := maps.Clone(h)
+	if out == nil {
+		out = make(nats.Header)
+	}
+	for k := range out {
+		if strings.HasPrefix(k, "Nats-") && k != jsMsgID || k == HeaderNewID ||
+			strings.HasPrefix(k, "Genesis-Dead-") || strings.HasPrefix(k, "Genesis-Origin-") {
+			delete(out, k)
+		}
+	}
+	return out
+}
+
+// DeadLetter reads one dead letter with its payload. Errors: [ErrNotFound], [ErrUnavailable].
+func (b *Bus) DeadLetter(ctx context.Context, agent, id string) (DeadLetter, error) {
+	msg, err := b.lastMessage(ctx, StreamDeadLetters, DeadLetterSubject(agent, id))
+	if err != nil {
+		return DeadLetter{}, err
+	}
+	return readDeadLetter(msg)
+}
+
+func readDeadLetter(msg *jetstream.RawStreamMsg) (DeadLetter, error) {
+	agent, id, err := parseStoredSubject(deadLetterPrefix, msg.Subject)
+	if err != nil {
+		return DeadLetter{}, err
+	}
+	h := msg.Header
+	return DeadLetter{
+		Agent:       agent,
+		ID:          id,
+		Sequence:    msg.Sequence,
+		Reason:      h.Get(HeaderDeadReason),
+		Error:       h.Get(HeaderDeadError),
+		Fingerprint: h.Get(HeaderDeadFingerprint),
+		Attempts:    int(parseUint(h.Get(HeaderDeadAttempts))), //nolint:gosec // written by a worker, small
+		Deliveries:  parseUint(h.Get(HeaderDeadDeliveries)),
+		First:       parseTime(h.Get(HeaderDeadFirst)),
+		Last:        parseTime(h.Get(HeaderDeadLast)),
+		Worker:      h.Get(HeaderDeadWorker),
+		Replays:     replays(h),
+		Origin:      readOrigin(h),
+		Header:      h,
+		Payload:     msg.Data,
+	}, nil
+}
+
+// RemoveDeadLetter deletes a dead letter for good. It deletes exactly the one that was
+// read: a newer one of the same request stays. Errors: [ErrNotFound], [ErrUnavailable].
+func (b *Bus) RemoveDeadLetter(ctx context.Context, d DeadLetter) error {
+	s, err := b.stream(ctx, StreamDeadLetters)
+	if err != nil {
+		return err
+	}
+	if err := s.DeleteMsg(ctx, d.Sequence); err != nil {
+		if errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
+			return fmt.Errorf("remove the dead letter %s: %w", d.ID, ErrNotFound)
+		}
+		return readError("remove the dead letter "+d.ID, err)
+	}
+	return nil
+}
+
+// maxReplays bounds how often one request can be replayed, since each replay makes
+// its message longer.
+const maxReplays = 100
+
+// Replay sends a dead letter back to its lane with its original bytes and headers,
+// then removes it. The answer reaches the original id: its result replaces the
+// failure. A replay that was cut off between the two steps can be repeated: it is
+// queued once. Errors: [ErrFull], [ErrUnknownAgent], [ErrUnavailable], [ErrInvalid].
+func (b *Bus) Replay(ctx context.Context, d DeadLetter) error {
+	if d.Replays >= maxReplays {
+		return fmt.Errorf("%w: request %s was replayed %d times already: remove it, or send it under a new id", ErrInvalid, d.ID, d.Replays)
+	}
+	r, err := b.Result(ctx, d.Agent, d.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if err == nil && !r.Origin.same(d.Origin) && d.supersededBy(r.Origin) { // an earlier, cut off replay got an answer
+		return b.RemoveDeadLetter(ctx, d)
+	}
+	msg := &nats.Msg{Subject: RequestSubject(d.Agent, d.Lane(), d.ID), Header: originalHeader(d.Header), Data: d.Payload}
+	delete(msg.Header, jsMsgID)
+	delete(msg.Header, HeaderDigest)
+	msg.Header[HeaderReplay] = []string{strconv.Itoa(d.Replays + 1)}
+	msg.Header[HeaderOriginEarlier] = []string{formatSequences(append(d.Origin.Earlier, d.Origin.Sequence))}
+	delete(msg.Header, HeaderDeadline) // it passed long ago; an operator wants the answer now
+	expectSequence(msg.Header, 0)
+	if _, err = b.commit.publish(ctx, RequestStream(d.Agent), msg); err != nil {
+		if errors.Is(err, jetstream.ErrNoStreamResponse) && !b.knowsAgent(ctx, d.Agent) {
+			return fmt.Errorf("replay %s: %w: no stream takes requests for %q", d.ID, ErrUnknownAgent, d.Agent)
+		}
+		if err = publishError(err); !errors.Is(err, ErrExists) {
+			return fmt.Errorf("replay %s: %w", d.ID, err)
+		}
+	}
+	return b.RemoveDeadLetter(ctx, d)
+}
+
+// supersededBy reports whether a result answers a later run of this request.
+func (d *DeadLetter) supersededBy(o Origin) bool { return o.replays(d.Origin) }
+
+func replays(h nats.Header) int {
+	return int(min(parseUint(get(h, HeaderReplay)), maxReplays)) //nolint:gosec // bounded
+}
+
+var variable = regexp.MustCompile(`0x[0-9a-fA-F]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9]+`)
+
+// Fingerprint identifies the cause of a failure whatever its details: numbers and
+// ids in the text do not change it.
+func Fingerprint(agent, reason, text string) string {
+	first, _, _ := strings.Cut(text, "\n")
+	sum := sha256.Sum256([]byte(agent + "\x00" + reason + "\x00" + variable.ReplaceAllString(first, "#")))
+	return hex.EncodeToString(sum[:6])
+}

@@ -1,0 +1,233 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// An execution is one message in one slot.
+type execution struct {
+	lane   Lane
+	msg    *nats.Msg
+	cancel context.CancelCauseFunc
+	// settled is taken by whoever settles the message, so that it is settled once.
+	settled atomic.Bool
+	// id of the request, once it is known; guarded by the pool's mutex.
+	id string
+}
+
+// An outcome is what an execution came to.
+type outcome struct {
+	verdict  Verdict
+	answer   Answer
+	err      error
+	duration time.Duration
+	// delay is when the message comes back, for verdicts that put it back.
+	delay time.Duration
+	// existing is the result that is there already, for those verdicts.
+	existing StoredResult
+}
+
+// receive is called by a puller for each message.
+func (p *Pool) receive(work context.Context, lane Lane, msg *nats.Msg) {
+	meta, err := msg.Metadata()
+	if err != nil { // not a message of a consumer: there is nobody to settle it with
+		p.log.Error("a message without delivery metadata", "subject", msg.Subject, "error", err)
+		return
+	}
+	ctx, cancel := context.WithCancelCause(work)
+	e := &execution{lane: lane, msg: msg, cancel: cancel}
+	p.mu.Lock()
+	ok := p.slots.arrived(lane, meta.NumPending)
+	if ok {
+		p.held[e] = struct{}{}
+	}
+	p.mu.Unlock()
+	if !ok { // it came after its pull was given up, and every slot is taken
+		cancel(nil)
+		p.settleMessage(e, func() error { return msg.Nak() })
+		return
+	}
+	p.running.Go(func() {
+		defer p.release(e)
+		p.handle(ctx, e, meta)
+	})
+	p.replan()
+}
+
+// release frees the slot.
+func (p *Pool) release(e *execution) {
+	e.cancel(nil)
+	p.mu.Lock()
+	delete(p.held, e)
+	p.slots.finished(e.lane)
+	p.mu.Unlock()
+	p.replan()
+}
+
+func (p *Pool) handle(ctx context.Context, e *execution, meta *nats.MsgMetadata) {
+	d, err := open(e.msg, meta, p.o.Agent, e.lane)
+	fault("opened")
+	p.mu.Lock()
+	e.id = d.job.ID
+	p.mu.Unlock()
+	var o outcome
+	if err != nil {
+		o = outcome{verdict: VerdictMalformed, err: err}
+	} else {
+		o = p.decide(ctx, d)
+	}
+	p.settle(ctx, e, d, o)
+}
+
+// decide looks at what is known of the request and executes it if it should be.
+func (p *Pool) decide(ctx context.Context, d *delivery) outcome {
+	if o, known := p.lookBack(ctx, d); known {
+		return o
+	}
+	if crashes := d.history.crashes(d.job.Deliveries); crashes > 0 {
+		if crashes >= p.o.MaxCrashes {
+			return outcome{verdict: VerdictPoison, err: errPoison}
+		}
+		// What crashed a worker before runs alone among its like, so that one bad
+		// request does not make others, which died with it, look as bad.
+		if !p.takeSuspect() {
+			return outcome{verdict: VerdictHeld, err: errors.New("it runs when no other request that crashed a worker does")}
+		}
+		defer p.freeSuspect()
+	}
+	d.job.Attempt = d.history.Attempts + 1
+	if d.job.Attempt > p.o.MaxAttempts {
+		return outcome{verdict: VerdictExhausted, err: errors.New(d.history.lastError())}
+	}
+	if !d.job.Deadline.IsZero() {
+		if !time.Now().Before(d.job.Deadline) {
+			return outcome{verdict: VerdictExpired, err: errExpired}
+		}
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadlineCause(ctx, d.job.Deadline, errExpired)
+		defer cancel()
+	}
+	d.started = time.Now()
+	answer, err := p.call(ctx, &d.job)
+	fault("executed")
+	return outcome{
+		verdict:  classify(ctx, err, d.job.Attempt, p.o.MaxAttempts),
+		answer:   answer,
+		err:      err,
+		duration: time.Since(d.started),
+	}
+}
+
+// lookBack finds out what became of the request before: whether it is answered, and
+// what its ledger says. A first delivery under an id that its publisher made for it has
+// no past, and is not looked up.
+func (p *Pool) lookBack(ctx context.Context, d *delivery) (outcome, bool) {
+	again := d.job.Deliveries > 1
+	if !again && d.newID && d.job.Replays == 0 {
+		return outcome{}, false
+	}
+	if o, answered, err := p.findAnswer(ctx, d); err != nil || answered {
+		return o, true
+	}
+	if !again {
+		return outcome{}, false
+	}
+	err := p.persist(ctx, "read the attempts", storePatience, func(ctx context.Context) error {
+		h, err := p.bus.History(ctx, d.job.Agent, d.job.ID)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if h.Sequence == d.origin.Sequence {
+			d.history = h
+		}
+		return err
+	})
+	if err != nil {
+		return outcome{verdict: VerdictHeld, err: err}, true
+	}
+	if c := d.history.Condemned; c != nil {
+		return outcome{verdict: Verdict(c.Reason), err: &condemnedError{c}}, true
+	}
+	return outcome{}, false
+}
+
+// findAnswer looks for a result that makes an execution needless.
+func (p *Pool) findAnswer(ctx context.Context, d *delivery) (outcome, bool, error) {
+	var existing StoredResult
+	found := false
+	err := p.persist(ctx, "read the result", storePatience, func(ctx context.Context) error {
+		r, err := p.bus.Result(ctx, d.job.Agent, d.job.ID)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		existing, found = r, err == nil
+		return err
+	})
+	switch {
+	case err != nil:
+		return outcome{verdict: VerdictHeld, err: err}, false, err
+	case !found, !existing.Success && d.origin.replays(existing.Origin):
+		return outcome{}, false, nil
+	}
+	return answeredBy(existing, d), true, nil
+}
+
+// answeredBy tells a message that was answered from a repetition of one that was.
+func answeredBy(existing StoredResult, d *delivery) outcome {
+	if existing.Origin.same(d.origin) {
+		return outcome{verdict: VerdictAnswered, existing: existing}
+	}
+	return outcome{verdict: VerdictDuplicate, existing: existing}
+}
+
+// call runs the handler and turns its panic into an error.
+func (p *Pool) call(ctx context.Context, job *Job) (answer Answer, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			answer, err = Answer{}, &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return p.o.Handler(ctx, job)
+}
+
+func (p *Pool) takeSuspect() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.suspect {
+		return false
+	}
+	p.suspect = true
+	return true
+}
+
+func (p *Pool) freeSuspect() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.suspect = false
+}
+
+// Cancel ends the execution of a request, if this pool executes it, and reports
+// whether it does. Its result has to be stored before.
+func (p *Pool) Cancel(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found := false
+	for e := range p.held {
+		if e.id == id {
+			e.cancel(ErrCancelled)
+			found = true
+		}
+	}
+	return found
+}
+
+// A condemnedError brings back a failure from the ledger.
+type condemnedError struct{ c *Condemnation }
+
+func (e *condemnedError) Error() string { return e.c.Error }

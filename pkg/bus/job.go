@@ -1,0 +1,149 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// A Job is one execution of a request, as its handler sees it.
+type Job struct {
+	ID      string
+	Agent   string
+	Lane    Lane
+	Request Request
+	// Attempt is the number of this execution, 1 for the first; deliveries that were
+	// rejected, drained or crashed do not count.
+	Attempt int
+	// Deliveries is the broker's count, at least 1.
+	Deliveries uint64
+	// Replays is how often an operator replayed the request.
+	Replays int
+	// Published is when the request was stored.
+	Published time.Time
+	// Deadline is when the answer is no longer wanted; zero means never.
+	Deadline    time.Time
+	Client      string
+	Traceparent string
+}
+
+// An Answer is what a handler makes of a Job.
+type Answer struct {
+	// Output is a JSON object.
+	Output   json.RawMessage
+	Rung     string
+	Provider string
+	Degraded bool
+	// Retries counts attempts inside the handler that failed before this answer.
+	Retries int
+	TraceID string
+	Usage   Usage
+}
+
+// A Handler executes a request. It returns an answer, or an error whose verdict
+// steers the queue: resilience.Permanent ends the request, resilience.RetryAfter and
+// resilience.ErrRejected say when to come back, anything else is retried by the
+// agent's delivery policy. It must return soon after ctx ends; the cause of ctx says
+// why it ended. It may be called concurrently, up to the number of slots. A panic
+// ends the request, not the worker.
+type Handler func(ctx context.Context, job *Job) (Answer, error)
+
+// A delivery is one message in hand.
+type delivery struct {
+	msg  *nats.Msg
+	meta *nats.MsgMetadata
+	job  Job
+	// origin is the message itself.
+	origin  Origin
+	replyTo string
+	newID   bool
+	started time.Time
+	// history is the ledger as it stood on pick-up; empty on a first delivery.
+	history History
+}
+
+// open reads a message. A malformed one is returned with its error and with
+// everything that is known, so that it can be filed.
+func open(msg *nats.Msg, meta *nats.MsgMetadata, agent string, lane Lane) (*delivery, error) {
+	d := &delivery{
+		msg:     msg,
+		meta:    meta,
+		started: time.Now(),
+		replyTo: get(msg.Header, HeaderReplyTo),
+		newID:   msg.Header.Get(HeaderNewID) != "",
+		origin: Origin{
+			Stream: meta.Stream, Sequence: meta.Sequence.Stream, Subject: msg.Subject,
+			Time: meta.Timestamp, Earlier: parseSequences(msg.Header.Get(HeaderOriginEarlier)),
+		},
+		job: Job{
+			Agent: agent, Lane: lane, Deliveries: meta.NumDelivered, Published: meta.Timestamp,
+			Replays: replays(msg.Header), Client: oneLine(get(msg.Header, HeaderClient), maxID), Traceparent: get(msg.Header, HeaderTraceparent),
+		},
+	}
+	_, _, token, err := parseRequestSubject(msg.Subject)
+	if err != nil {
+		d.job.ID = d.madeID()
+		return d, malformed("%v", err)
+	}
+	request, decodeErr := DecodeRequest(msg.Data)
+	d.job.Request = request
+	if d.job.ID, err = d.chooseID(token, request.ID); err != nil {
+		return d, err
+	}
+	if decodeErr != nil {
+		return d, decodeErr
+	}
+	if text := get(msg.Header, HeaderDeadline); text != "" {
+		if d.job.Deadline, err = time.Parse(time.RFC3339, text); err != nil {
+			return d, malformed("header %s is %q: use RFC 3339, such as 2026-01-02T15:04:05Z", HeaderDeadline, clip(text))
+		}
+	}
+	if d.replyTo != "" && !replyAllowed(d.replyTo) {
+		d.replyTo = "" // not an error: the result is stored all the same
+	}
+	d.origin.Digest = request.Digest()
+	return d, nil
+}
+
+// chooseID applies the order of the wire contract: the subject's id, else the
+// payload's, else the broker's deduplication id, else one made of the message's place.
+func (d *delivery) chooseID(token, payloadID string) (string, error) {
+	if token != AnonymousID {
+		if err := ValidID(token); err != nil {
+			return d.madeID(), malformed("%v", err)
+		}
+		if payloadID != "" && payloadID != AnonymousID && payloadID != token {
+			return token, malformed("the payload's id %q is not the subject's id %q", clip(payloadID), token)
+		}
+		return token, nil
+	}
+	for _, id := range []string{payloadID, d.msg.Header.Get(jsMsgID)} {
+		if id == "" || id == AnonymousID {
+			continue
+		}
+		if err := ValidID(id); err != nil {
+			return d.madeID(), malformed("%v", err)
+		}
+		return id, nil
+	}
+	d.newID = true
+	return d.madeID(), nil
+}
+
+// madeID names a request after its place, which no other request has.
+func (d *delivery) madeID() string {
+	return "s" + strconv.FormatUint(d.meta.Sequence.Stream, 10) + "-" + strconv.FormatInt(d.meta.Timestamp.UnixMilli(), 36)
+}
+
+// A PanicError is a handler's panic, with its stack.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+// Error is the panic's value.
+func (e *PanicError) Error() string { return fmt.Sprintf("the agent panicked: %v", e.Value) }

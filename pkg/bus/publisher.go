@@ -1,0 +1,142 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const headerExpectedSubjectSequence = "Nats-Expected-Last-Subject-Sequence"
+
+// publishTimeout bounds the wait for a PubAck when the caller's context has no deadline.
+const publishTimeout = 5 * time.Second
+
+// An Envelope is a request with its address and what travels beside the payload.
+// Agent and Request are needed; the zero value of the rest is fine.
+type Envelope struct {
+	Agent string
+	// Lane is the queue; empty means interactive.
+	Lane Lane
+	// ID is chosen by the client, or empty: then Publish makes a UUIDv7.
+	ID      string
+	Request Request
+	// Deadline is when the answer is no longer wanted; zero means never.
+	Deadline time.Time
+	// ReplyTo is a subject that also gets the result; below _INBOX. or genesis.replies.
+	ReplyTo string
+	// Client names who asked, for operators.
+	Client string
+	// Traceparent is the W3C trace context.
+	Traceparent string
+}
+
+// A Receipt says where an accepted request is stored.
+type Receipt struct {
+	ID       string
+	Agent    string
+	Lane     Lane
+	Stream   string
+	Sequence uint64
+}
+
+// Publish stores a request and waits for the broker's confirmation, at most until
+// ctx ends or 5 seconds. When it returns no error the request is accepted: it will
+// end as one result or one dead letter.
+//
+// Errors: [ErrInvalid], [ErrExists] (the id is pending in this lane), [ErrFull],
+// [ErrTooLarge], [ErrUnknownAgent], [ErrUnavailable]. Only after the last is it
+// unknown whether the request was stored; the Receipt's ID is set then too, and
+// publishing again under that id is safe.
+func (b *Bus) Publish(ctx context.Context, e Envelope) (Receipt, error) {
+	if e.Lane == "" {
+		e.Lane = LaneInteractive
+	}
+	msg, err := e.message()
+	if err != nil {
+		return Receipt{}, err
+	}
+	if ctx.Err() != nil {
+		return Receipt{}, ctx.Err()
+	}
+	r := Receipt{ID: e.ID, Agent: e.Agent, Lane: e.Lane, Stream: RequestStream(e.Agent)}
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, publishTimeout)
+		defer cancel()
+	}
+	r.Sequence, err = b.commit.publish(ctx, r.Stream, msg)
+	switch {
+	case err == nil:
+		return r, nil
+	case errors.Is(err, jetstream.ErrNoStreamResponse):
+		if b.knowsAgent(ctx, e.Agent) {
+			return r, fmt.Errorf("publish request %s for %s: %w: %w", e.ID, e.Agent, ErrUnavailable, err)
+		}
+		return r, fmt.Errorf("publish request %s: %w: no stream takes requests for %q", e.ID, ErrUnknownAgent, e.Agent)
+	}
+	return r, fmt.Errorf("publish request %s for %s: %w", e.ID, e.Agent, publishError(err))
+}
+
+// message checks the envelope, fills in the id, and writes the message.
+func (e *Envelope) message() (*nats.Msg, error) {
+	if err := ValidAgent(e.Agent); err != nil {
+		return nil, err
+	}
+	if e.Lane != LaneInteractive && e.Lane != LaneBatch {
+		return nil, fmt.Errorf("%w: unknown lane %q", ErrInvalid, e.Lane)
+	}
+	header := nats.Header{headerExpectedSubjectSequence: {"0"}}
+	if e.ID == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return nil, fmt.Errorf("make a request id: %w", err)
+		}
+		e.ID = id.String()
+		header[HeaderNewID] = []string{"1"}
+	} else if err := ValidID(e.ID); err != nil {
+		return nil, err
+	}
+	if err := e.Request.Validate(); err != nil {
+		return nil, err
+	}
+	if e.Request.ID != "" && e.Request.ID != e.ID {
+		return nil, malformed("the payload's id %q is not the request's id %q", clip(e.Request.ID), e.ID)
+	}
+	if !e.Deadline.IsZero() {
+		header[HeaderDeadline] = []string{formatTime(e.Deadline)}
+	}
+	if e.ReplyTo != "" {
+		if !replyAllowed(e.ReplyTo) {
+			return nil, fmt.Errorf("%w: replies may go below _INBOX. or %s, not to %q", ErrInvalid, replyPrefix, clip(e.ReplyTo))
+		}
+		header[HeaderReplyTo] = []string{e.ReplyTo}
+	}
+	if e.Client != "" {
+		header[HeaderClient] = []string{oneLine(e.Client, maxID)}
+	}
+	if e.Traceparent != "" {
+		header[HeaderTraceparent] = []string{oneLine(e.Traceparent, maxID)}
+	}
+	payload, err := e.Request.Encode()
+	if err != nil {
+		return nil, err
+	}
+	return &nats.Msg{Subject: RequestSubject(e.Agent, e.Lane, e.ID), Header: header, Data: payload}, nil
+}
+
+// knowsAgent tells an agent without a stream from a stream without a leader.
+func (b *Bus) knowsAgent(ctx context.Context, agent string) bool {
+	_, err := b.js.Stream(ctx, RequestStream(agent))
+	return !errors.Is(err, jetstream.ErrStreamNotFound)
+}
+
+// expectSequence makes a publish succeed only while sequence is the last of its subject.
+func expectSequence(h nats.Header, sequence uint64) {
+	h[headerExpectedSubjectSequence] = []string{strconv.FormatUint(sequence, 10)}
+}
