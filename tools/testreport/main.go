@@ -157,6 +157,7 @@ func (r *report) endPackage(e event, key string) {
 		fmt.Fprintf(r.out, "FAIL %s %.1fs\n%s", e.Package, e.Elapsed, r.printed(key))
 	}
 	delete(r.output, key)
+	delete(r.passed, e.Package) // the same package may come again, as fuzzing does
 }
 
 func (r *report) printed(key string) string {

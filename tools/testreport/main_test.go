@@ -20,8 +20,10 @@ func TestReport(t *testing.T) {
 {"Action":"pass","Package":"p","Test":"TestA"}
 {"Action":"pass","Package":"p","Test":"TestB"}
 {"Action":"pass","Package":"p","Elapsed":1.5}
+{"Action":"pass","Package":"p","Test":"FuzzA"}
+{"Action":"pass","Package":"p","Elapsed":5}
 `,
-			tally: "2 0\n", says: []string{"ok   p", "1.5s", "2 passed"}, silent: []string{"noise"},
+			tally: "3 0\n", says: []string{"ok   p", "1.5s", " 2 passed", " 1 passed"}, silent: []string{"noise"},
 		},
 		{
 			name: "shows what a failed test printed, its subtests too",
