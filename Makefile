@@ -1,5 +1,6 @@
 # Everything here needs Go and nothing else; race needs a C compiler too.
-# TESTFLAGS is handed to each `go test`: make test TESTFLAGS='-run Ladder -v'
+# TESTFLAGS is handed to each `go test`: make test TESTFLAGS='-run Ladder -v'.
+# FUZZTIME is a time or a count of inputs: make fuzz FUZZTIME=1m, FUZZTIME=50000x.
 
 GO        ?= go
 TESTFLAGS ?=
