@@ -23,7 +23,7 @@ func simulate(t *testing.T, task agents.Task) (string, agents.Usage) {
 }
 
 func TestSimulatedSaysThatItIs(t *testing.T) {
-	for _, prompt := range append(strangeTexts, strings.Repeat("世", 10000)) {
+	for _, prompt := range append(strangeTexts(), strings.Repeat("世", 10000)) {
 		if text, _ := simulate(t, agents.Task{Prompt: prompt}); !strings.HasPrefix(text, "[simulated] ") {
 			t.Errorf("got %q, want it to begin with [simulated], input %q", text, prompt)
 		}
