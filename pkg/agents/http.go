@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"time"
@@ -83,7 +84,7 @@ func NewHTTP(o HTTPOptions) (Agent, error) {
 		label:     label(target),
 		header:    header,
 		host:      host,
-		limit:     o.MaxResponse,
+		limit:     min(o.MaxResponse, math.MaxInt64-1), // one more is read to see an excess
 		transport: newTransport(),
 	}, nil
 }

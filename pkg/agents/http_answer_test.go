@@ -2,6 +2,7 @@ package agents_test
 
 import (
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -116,6 +117,7 @@ func TestHTTPBoundsTheAnswer(t *testing.T) {
 		{"as long as the limit, untold", limit, chunked(object(limit)), ""},
 		{"a byte longer", limit, respond(200, "application/json", object(limit+1)), "the limit of 1000 bytes"},
 		{"a byte longer, untold", limit, chunked(object(limit + 1)), "the limit of 1000 bytes"},
+		{"as long as it likes", math.MaxInt64, chunked(object(limit)), ""},
 		{"1 MiB by default", 0, chunked(object(1 << 20)), ""},
 		{"longer than 1 MiB by default", 0, chunked(object(1<<20 + 1)), "the limit of 1048576 bytes"},
 		{"an endless answer", limit, func(w http.ResponseWriter, r *http.Request) {
