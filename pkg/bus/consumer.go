@@ -31,8 +31,9 @@ func consumerConfig(agent string, lane Lane, ackWait time.Duration) jetstream.Co
 	}
 }
 
-// ensureConsumers creates the consumers of an agent's lanes, or brings them up to date.
-func (b *Bus) ensureConsumers(ctx context.Context, agent string, ackWait time.Duration) error {
+// EnsureConsumers creates the consumers of an agent's lanes, or brings them up to date.
+// Without them there is nobody to count what waits. ackWait is as in [PoolOptions].
+func (b *Bus) EnsureConsumers(ctx context.Context, agent string, ackWait time.Duration) error {
 	for _, lane := range Lanes() {
 		cfg := consumerConfig(agent, lane, ackWait)
 		if _, err := b.js.CreateOrUpdateConsumer(ctx, RequestStream(agent), cfg); err != nil {

@@ -153,7 +153,7 @@ func (p *Pool) Stats() Stats {
 // cannot be used at the start. A handler that ignores the end of its context is left
 // behind after two more seconds, its message given back. Run once.
 func (p *Pool) Run(ctx context.Context) error {
-	if err := p.bus.ensureConsumers(ctx, p.o.Agent, p.o.AckWait); err != nil {
+	if err := p.bus.EnsureConsumers(ctx, p.o.Agent, p.o.AckWait); err != nil {
 		return err
 	}
 	// Executions outlive ctx: they end by the drain's own deadline.
@@ -255,7 +255,7 @@ func (p *Pool) recover(ctx context.Context, fault error) {
 	p.log.Warn("fetching was interrupted", "error", fault)
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	if err := p.bus.ensureConsumers(ctx, p.o.Agent, p.o.AckWait); err != nil && !errors.Is(err, context.Canceled) {
+	if err := p.bus.EnsureConsumers(ctx, p.o.Agent, p.o.AckWait); err != nil && !errors.Is(err, context.Canceled) {
 		p.log.Error("the agent's queue cannot be used", "error", err)
 		p.mu.Lock()
 		p.slots.pause(time.Now().Add(4 * faultPause))

@@ -1,0 +1,81 @@
+package bus
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/nats-io/nats.go/micro"
+)
+
+// A ControlFunc carries out an operator's command. data is its JSON; what it returns
+// is sent back as JSON to whoever asked for an answer.
+type ControlFunc func(data []byte) (any, error)
+
+// Control serves the commands to one replica of a component.
+type Control struct {
+	service micro.Service
+}
+
+// ServeControl answers genesis.control.<component>.<verb> for each verb, as a NATS
+// micro service: it is seen by `nats micro ls`, and every replica gets every command.
+// Functions are called one at a time and must not block. Close it when done.
+func (b *Bus) ServeControl(component, version string, verbs map[string]ControlFunc) (*Control, error) {
+	s, err := micro.AddService(b.nc, micro.Config{
+		Name: "genesis-" + component, Version: version, QueueGroupDisabled: true,
+		Description: "Genesis " + component + ": operator commands",
+	})
+	if err != nil {
+		return nil, fmt.Errorf("serve commands: %w", err)
+	}
+	for verb, f := range verbs {
+		h := micro.HandlerFunc(func(r micro.Request) {
+			answer, err := f(r.Data())
+			if r.Reply() == "" {
+				return
+			}
+			if err == nil {
+				err = r.RespondJSON(answer)
+			} else {
+				err = r.Error("400", err.Error(), nil)
+			}
+			if err != nil {
+				b.log.Debug("answer a command", "verb", verb, "error", err)
+			}
+		})
+		if err := s.AddEndpoint(verb, h, micro.WithEndpointSubject(ControlSubject(component, verb))); err != nil {
+			_ = s.Stop() //nolint:errcheck // the first error is the one that tells
+			return nil, fmt.Errorf("serve command %s: %w", verb, err)
+		}
+	}
+	return &Control{s}, nil
+}
+
+// Close stops serving.
+func (c *Control) Close() error { return c.service.Stop() }
+
+// Command sends a command to every replica of a component and does not wait.
+func (b *Bus) Command(component, verb string, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("command %s: %w", verb, err)
+	}
+	if err := b.nc.Publish(ControlSubject(component, verb), data); err != nil {
+		return fmt.Errorf("command %s: %w", verb, publishError(err))
+	}
+	return nil
+}
+
+// ServeWorker serves the commands to a worker: `cancel`, which ends the execution of
+// a request in the pools, by agent.
+func (b *Bus) ServeWorker(version string, pools map[string]*Pool) (*Control, error) {
+	return b.ServeControl("worker", version, map[string]ControlFunc{
+		commandCancel: func(data []byte) (any, error) {
+			var c CancelCommand
+			if err := json.Unmarshal(data, &c); err != nil {
+				return nil, fmt.Errorf("cancel: %w", err)
+			}
+			p := pools[c.Agent]
+			return map[string]bool{"found": p != nil && p.Cancel(c.ID)}, nil
+		},
+	})
+}

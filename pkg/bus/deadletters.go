@@ -1,0 +1,82 @@
+package bus
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A DeadLetterFilter selects dead letters; its zero value selects all.
+type DeadLetterFilter struct {
+	Agent       string
+	ID          string
+	Reason      string
+	Fingerprint string
+	// Before and After bound the time of the last failure; zero does not.
+	Before, After time.Time
+}
+
+func (f DeadLetterFilter) subject() string {
+	agent, id := "*", "*"
+	if f.Agent != "" {
+		agent = f.Agent
+	}
+	if f.ID != "" {
+		id = f.ID
+	}
+	return DeadLetterSubject(agent, id)
+}
+
+func (f DeadLetterFilter) matches(d *DeadLetter) bool {
+	switch {
+	case f.Reason != "" && d.Reason != f.Reason,
+		f.Fingerprint != "" && d.Fingerprint != f.Fingerprint,
+		!f.Before.IsZero() && !d.Last.Before(f.Before),
+		!f.After.IsZero() && !d.Last.After(f.After):
+		return false
+	}
+	return true
+}
+
+// DeadLetters lists dead letters, oldest first, without their payloads. The set is
+// frozen when the iteration starts. The last pair carries the error, if any:
+// [ErrUnavailable], [ErrInvalid] for a filter that cannot match.
+func (b *Bus) DeadLetters(ctx context.Context, f DeadLetterFilter) iter.Seq2[DeadLetter, error] {
+	return func(yield func(DeadLetter, error) bool) {
+		if err := f.validate(); err != nil {
+			yield(DeadLetter{}, err)
+			return
+		}
+		err := b.scan(ctx, StreamDeadLetters, f.subject(), true, func(msg jetstream.Msg) error {
+			meta, err := msg.Metadata()
+			if err != nil {
+				return err
+			}
+			d, err := readDeadLetter(&jetstream.RawStreamMsg{Subject: msg.Subject(), Sequence: meta.Sequence.Stream, Header: msg.Headers()})
+			if err != nil || !f.matches(&d) {
+				return nil // not one of ours: nothing in it says what it is
+			}
+			if !yield(d, nil) {
+				return errStopScan
+			}
+			return nil
+		})
+		if err != nil {
+			yield(DeadLetter{}, err)
+		}
+	}
+}
+
+func (f DeadLetterFilter) validate() error {
+	if f.Agent != "" {
+		if err := ValidAgent(f.Agent); err != nil {
+			return err
+		}
+	}
+	if f.ID != "" {
+		return ValidID(f.ID)
+	}
+	return nil
+}
