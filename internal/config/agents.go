@@ -46,7 +46,7 @@ type Delivery struct {
 // Rung is one way to answer.
 type Rung struct {
 	// Rung is its rank: primary (the first), fallback, or static (the last, a fixed text).
-	Rung string `yaml:"rung" required:"true" enum:"primary,fallback,static"`
+	Rung string `yaml:"rung" required:"true" enum:"primary,fallback,static" example:"primary"`
 	// Provider names what answers; for every rung but static.
 	Provider string `yaml:"provider,omitempty" example:"echo"`
 	// Text is the answer of the rung static.

@@ -29,7 +29,7 @@ const (
 // Default or Load. It is not safe for changes by several goroutines.
 type Config struct {
 	// Environment is where the system runs: development, staging or production. Drills that harm are refused in production. Default: development.
-	Environment string `yaml:"environment" enum:"development,staging,production"`
+	Environment string `yaml:"environment" enum:"development,staging,production" example:"development"`
 	// NATS is the broker and how durably it stores.
 	NATS NATS `yaml:"nats"`
 	// Gateway is the HTTP front door.

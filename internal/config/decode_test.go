@@ -45,12 +45,12 @@ func TestStrictDecoding(t *testing.T) {
 		{
 			"a word for a number",
 			"nats:\n  replicas: three\n",
-			`genesis.yaml:2: nats.replicas: want a whole number such as 10, got "three"`,
+			`genesis.yaml:2: nats.replicas: want a whole number such as 3, got "three"`,
 		},
 		{
 			"a fraction for a whole number",
 			"nats:\n  replicas: 1.5\n",
-			`genesis.yaml:2: nats.replicas: want a whole number such as 10, got 1.5`,
+			`genesis.yaml:2: nats.replicas: want a whole number such as 3, got 1.5`,
 		},
 		{
 			"a number beyond any whole number",
@@ -90,7 +90,7 @@ func TestStrictDecoding(t *testing.T) {
 		{
 			"a mapping for a number",
 			"nats:\n  replicas:\n    n: 3\n",
-			`genesis.yaml:2: nats.replicas: want a whole number such as 10, got a mapping`,
+			`genesis.yaml:2: nats.replicas: want a whole number such as 3, got a mapping`,
 		},
 		{
 			"a duration without a unit",
@@ -120,7 +120,7 @@ func TestStrictDecoding(t *testing.T) {
 		{
 			"a key without a value",
 			"nats:\n  replicas:\n",
-			`genesis.yaml:2: nats.replicas: has no value; remove the key or write a whole number such as 10`,
+			`genesis.yaml:2: nats.replicas: has no value; remove the key or write a whole number such as 3`,
 		},
 		{
 			"a key that is a list",

@@ -86,7 +86,7 @@ func (c *Config) apply(o Override, p *problems) {
 	fail := func(message string) {
 		p.add(&Error{Source: o.Source, Path: o.Path, Message: message, broken: o.Path})
 	}
-	v := reflect.ValueOf(c).Elem()
+	v, example := reflect.ValueOf(c).Elem(), ""
 	for key := range strings.SplitSeq(o.Path, ".") {
 		if v.Kind() != reflect.Struct {
 			fail("no such setting")
@@ -97,14 +97,14 @@ func (c *Config) apply(o Override, p *problems) {
 			fail("no such setting")
 			return
 		}
-		v = v.Field(i)
+		v, example = v.Field(i), v.Type().Field(i).Tag.Get("example")
 	}
 	if !utf8.ValidString(o.Value) {
 		fail("the value is not UTF-8 text")
 		return
 	}
 	fresh := reflect.New(v.Type()).Elem()
-	if err := parse(o.Value, fresh); err != nil {
+	if err := parse(o.Value, fresh, example); err != nil {
 		fail(err.Error())
 		return
 	}

@@ -44,7 +44,7 @@ func TestTheEnvironmentIsOverTheFile(t *testing.T) {
 func TestABadVariableIsNamed(t *testing.T) {
 	for _, tt := range []struct{ variable, want string }{
 		{"GENESIS_ENVIRONMENT=prod", `GENESIS_ENVIRONMENT: environment: must be development, staging or production, got "prod"; did you mean "production"?`},
-		{"GENESIS_REPLICAS=three", `GENESIS_REPLICAS: nats.replicas: want a whole number such as 10, got "three"`},
+		{"GENESIS_REPLICAS=three", `GENESIS_REPLICAS: nats.replicas: want a whole number such as 3, got "three"`},
 		{"GENESIS_REPLICAS=2", `GENESIS_REPLICAS: nats.replicas: must be 1, 3 or 5, got 2`},
 		{"GENESIS_WORKER_AGENTS=echo,eco", `GENESIS_WORKER_AGENTS: worker.agents[1]: unknown agent "eco"; did you mean "echo"?`},
 		{"AGENT_DEFAULT_TIMEOUT=0", `AGENT_DEFAULT_TIMEOUT: defaults.timeout: must be more than 0s and at most 24h, got 0s`},
@@ -89,7 +89,7 @@ func TestABadFlagIsNamed(t *testing.T) {
 	}{
 		{Override{"worker.agents", "ech", "--agents"}, `--agents: worker.agents[0]: unknown agent "ech"; did you mean "echo"?`},
 		{Override{"gateway.max_body", "1MB", "--max-body"}, `--max-body: gateway.max_body: unknown unit "MB"; did you mean "1MiB"?`},
-		{Override{"gateway.rate_limit.requests_per_second", "x", "--rate"}, `--rate: gateway.rate_limit.requests_per_second: want a number such as 2.5, got "x"`},
+		{Override{"gateway.rate_limit.requests_per_second", "x", "--rate"}, `--rate: gateway.rate_limit.requests_per_second: want a number such as 50, got "x"`},
 		{Override{"gateway.https", "x", "--https"}, `--https: gateway.https: no such setting`},
 		{Override{"agents.echo.slots", "1", "--slots"}, `--slots: agents.echo.slots: no such setting`},
 		{Override{"nats", "x", "--nats"}, `--nats: nats: want a mapping such as {key: value}, got "x"`},

@@ -17,8 +17,9 @@ const maxFile = MiB
 // (flags) in their order. It is resolved and valid. A nil env means none; a
 // program passes os.LookupEnv.
 //
-// The error joins every problem found, each an *Error; a file that cannot be
-// read gives an error that wraps the cause (fs.ErrNotExist and the like).
+// The error joins every problem found, each an *Error (beyond 100 it gives their
+// number); a file that cannot be read gives an error that wraps the
+// cause (fs.ErrNotExist and the like).
 func Load(path string, env func(string) (string, bool), overrides ...Override) (*Config, error) {
 	var data []byte
 	if path != "" {

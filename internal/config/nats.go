@@ -21,9 +21,9 @@ type NATS struct {
 	// URL of the NATS servers, several separated by commas. Empty: embedded in genesis up, nats://127.0.0.1:4222 for the other programs. Default: empty.
 	URL string `yaml:"url" example:"nats://127.0.0.1:4222"`
 	// Durability is what an accepted request survives: relaxed (kill -9 of the server), standard (a power cut, but for the last 100 ms) or strict (a power cut). Default: standard.
-	Durability string `yaml:"durability" enum:"relaxed,standard,strict"`
+	Durability string `yaml:"durability" enum:"relaxed,standard,strict" example:"standard"`
 	// Replicas is how many servers keep a copy of each stream: 1, 3 or 5. Default: 1.
-	Replicas int `yaml:"replicas" enum:"1,3,5"`
+	Replicas int `yaml:"replicas" enum:"1,3,5" example:"3"`
 	// Credentials is the path of a NATS .creds file. Empty: none. Default: empty.
 	Credentials string `yaml:"credentials" example:"/etc/genesis/nats.creds"`
 }

@@ -22,7 +22,7 @@ const defaultMaxResponse = MiB
 // http takes more than its kind.
 type Provider struct {
 	// Kind is what answers: echo (returns its input), probe (does what its input says, for drills), simulated (a stand-in for a model, labelled so) or http (a URL).
-	Kind string `yaml:"kind" required:"true" enum:"echo,probe,simulated,http"`
+	Kind string `yaml:"kind" required:"true" enum:"echo,probe,simulated,http" example:"echo"`
 	// URL is where the kind http posts each request.
 	URL string `yaml:"url,omitempty" example:"http://127.0.0.1:9000/price"`
 	// Headers are sent with each request of the kind http. They are printed in the clear by genesis config print.

@@ -9,8 +9,8 @@ import (
 )
 
 // parse sets v, a single value or a list of texts, from the text of a variable,
-// a flag or a tag of this package.
-func parse(text string, v reflect.Value) error {
+// a flag or a tag of this package. The example is for the error; it may be empty.
+func parse(text string, v reflect.Value, example string) error {
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		return u.UnmarshalText([]byte(text))
 	}
@@ -36,7 +36,7 @@ func parse(text string, v reflect.Value) error {
 		err = fmt.Errorf("a %s cannot be set from a text", v.Kind())
 	}
 	if err != nil {
-		return fmt.Errorf("want %s, got %s", expected(v.Type(), ""), quote(text))
+		return fmt.Errorf("want %s, got %s", expected(v.Type(), example), quote(text))
 	}
 	return nil
 }

@@ -154,7 +154,7 @@ func (r *report) field(path string, f reflect.StructField, v reflect.Value) {
 // and a test parses them all.
 func bound(f reflect.StructField, text string) float64 {
 	v := reflect.New(f.Type).Elem()
-	_ = parse(text, v)
+	_ = parse(text, v, "")
 	return number(v)
 }
 

@@ -55,7 +55,7 @@ func TestAgentRules(t *testing.T) {
 func TestLadderRules(t *testing.T) {
 	const at = "genesis.yaml:4: agents.a.ladder[0]"
 	for _, tt := range []struct{ promise, rungs, want string }{
-		{"a rung has a rank", "- {provider: echo}", at + `.rung: missing; write a text such as "abc"`},
+		{"a rung has a rank", "- {provider: echo}", at + `.rung: missing; write a text such as primary`},
 		{"a rank is known", "- {rung: primry, provider: echo}", at + `.rung: must be primary, fallback or static, got "primry"; did you mean "primary"?`},
 		{"cache is not built", "- {rung: cache}", at + ".rung: cache is not available in this version; remove the rung"},
 		{"the first rung is primary", "- {rung: fallback, provider: echo}", at + `.rung: the first rung must be primary, got "fallback"`},
@@ -89,7 +89,7 @@ func TestProviderRules(t *testing.T) {
 	const at = "genesis.yaml:3: providers.p"
 	const example = "; write for example http://127.0.0.1:9000/price"
 	for _, tt := range []struct{ promise, content, want string }{
-		{"a kind is needed", "url: http://h", "genesis.yaml:2: providers.p.kind: missing; write a text such as \"abc\""},
+		{"a kind is needed", "url: http://h", "genesis.yaml:2: providers.p.kind: missing; write a text such as echo"},
 		{"a kind is known", "kind: htpp", at + `.kind: must be echo, probe, simulated or http, got "htpp"; did you mean "http"?`},
 		{"http needs a URL", "kind: http", "genesis.yaml:2: providers.p.url: the kind http needs it" + example},
 		{"a URL has a host", "{kind: http, url: \"http:///x\"}", at + ".url: not an http or https URL with a host" + example},
@@ -223,7 +223,7 @@ func TestEveryBoundInATagParses(t *testing.T) {
 			f := typ.Field(i)
 			for _, tag := range []string{"min", "max", "above"} {
 				if text, ok := f.Tag.Lookup(tag); ok {
-					if err := parse(text, reflect.New(f.Type).Elem()); err != nil {
+					if err := parse(text, reflect.New(f.Type).Elem(), ""); err != nil {
 						t.Errorf("%s.%s, tag %s: %v", typ, f.Name, tag, err)
 					}
 				}
