@@ -11,7 +11,8 @@
 //	func TestMain(m *testing.M) { bustest.Main(m) }
 //
 // With it, a test may run the server within a testing/synctest bubble by
-// [NoListen], and an AckWait of 30 s passes in milliseconds.
+// [NoListen], and an AckWait of 30 s passes in milliseconds. Such a test does
+// not run in parallel with others: the NATS client shares timers between them.
 //
 // It does not kill a server: it lives in the test's own process. Tests of kill
 // -9 start a program.
@@ -30,15 +31,15 @@ import (
 // wait bounds the start, the stop and each connection of a server.
 const wait = 10 * time.Second
 
-// Server is an embedded NATS server with JetStream. Its methods may be called
-// from several goroutines.
+// Server is an embedded NATS server with JetStream. Clients may connect from
+// several goroutines; one at a time starts and stops it.
 type Server struct {
-	opts options
-	log  *logger
+	opts    options
+	log     *logger
+	stopped bool // for good, by Stop
 
-	mu      sync.Mutex
-	nats    *server.Server // nil while stopped
-	stopped bool           // for good, by Stop
+	mu   sync.Mutex     // never held while waiting: virtual time would stand still
+	nats *server.Server // nil while stopped
 }
 
 // Start starts a server, waits until it takes connections, and stops it when
@@ -53,6 +54,10 @@ func Start(tb testing.TB, opts ...Option) *Server {
 		o.dir = tb.TempDir()
 	}
 	checkBubble(tb, o)
+	bubble := inBubble()
+	if bubble {
+		dropPools()
+	}
 	s := &Server{opts: o, log: &logger{}}
 	if o.log {
 		s.log.tb = tb
@@ -61,9 +66,10 @@ func Start(tb testing.TB, opts ...Option) *Server {
 		if !s.stop(true) {
 			tb.Errorf("bustest: the server did not stop within %s; its last words: %s", wait, s.log.last())
 		}
+		if bubble {
+			dropPools() // the clients, connected later, are closed by now
+		}
 	})
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.start(tb)
 	return s
 }
@@ -76,8 +82,6 @@ func (s *Server) Restart(tb testing.TB) {
 	if !s.stop(false) {
 		tb.Fatalf("bustest: restart: the server did not stop within %s; its last words: %s", wait, s.log.last())
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.stopped {
 		tb.Fatal("bustest: restart: the server was stopped for good by Stop; use Down to stop it for a while")
 	}
@@ -99,8 +103,6 @@ func (s *Server) Stop() { s.stop(true) }
 // URL returns the address for clients, nats://127.0.0.1:PORT. It stays the
 // same over restarts. With NoListen it is empty: connect in process.
 func (s *Server) URL() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.opts.noListen {
 		return ""
 	}
@@ -110,7 +112,7 @@ func (s *Server) URL() string {
 // Dir returns the directory of the server's data.
 func (s *Server) Dir() string { return s.opts.dir }
 
-// start starts a server and waits for it. The caller holds the lock.
+// start starts a server and waits for it.
 func (s *Server) start(tb testing.TB) {
 	tb.Helper()
 	srv, err := server.NewServer(s.opts.server())
@@ -118,8 +120,8 @@ func (s *Server) start(tb testing.TB) {
 		tb.Fatalf("bustest: new server: %v; check the options given to Start", err)
 	}
 	srv.SetLoggerV2(s.log, false, false, false)
+	s.set(srv) // a failure below stops it, too
 	srv.Start()
-	s.nats = srv
 	if !srv.ReadyForConnections(wait) {
 		tb.Fatalf("bustest: the server was not ready within %s; check that port %d (-1: any) is free and that %s is writable and used by no other server; its last words: %s",
 			wait, s.opts.port, s.opts.dir, s.log.last())
@@ -134,11 +136,8 @@ func (s *Server) start(tb testing.TB) {
 
 // stop stops the running server, if any, and reports whether it ended in time.
 func (s *Server) stop(forGood bool) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.stopped = s.stopped || forGood
-	srv := s.nats
-	s.nats = nil
+	srv := s.set(nil)
 	if srv == nil {
 		return true
 	}
@@ -158,4 +157,20 @@ func (s *Server) stop(forGood bool) bool {
 	case <-timer.C:
 		return false
 	}
+}
+
+// set replaces the running server and returns the one before.
+func (s *Server) set(srv *server.Server) *server.Server {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.nats
+	s.nats = srv
+	return before
+}
+
+// running returns the running server, nil when there is none.
+func (s *Server) running() *server.Server {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nats
 }

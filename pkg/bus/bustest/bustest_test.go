@@ -178,6 +178,33 @@ func TestThirtySecondsOfAckWaitPassInVirtualTime(t *testing.T) {
 	}
 }
 
+func TestARestartPassesInVirtualTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := bustest.Start(t, bustest.NoListen())
+		js := s.JetStream(t)
+		makeStream(t, js, 1, time.Second)
+		s.Down(t)
+		time.Sleep(time.Hour) // the client tries again all the time
+		s.Restart(t)
+		for range 100 { // until the client is back
+			if _, err := js.Publish(t.Context(), "t.a", nil); err == nil {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if got := messages(t, js); got < 2 {
+			t.Errorf("messages after the restart: got %d, want 2", got)
+		}
+	})
+	// A timer that the client took along from the bubble would end the process.
+	nc := bustest.Start(t).Connect(t)
+	for range 100 {
+		if err := nc.Flush(); err != nil {
+			t.Fatalf("flush: %v", err)
+		}
+	}
+}
+
 func TestStreamJSONIsReadAsTheServerDoes(t *testing.T) {
 	for _, tt := range []struct {
 		name, in string

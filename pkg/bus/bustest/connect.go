@@ -19,12 +19,11 @@ func (s *Server) InProcess() nats.InProcessConnProvider { return s }
 // InProcessConn opens a connection to the server that is running now. It makes
 // a Server a nats.InProcessConnProvider.
 func (s *Server) InProcessConn() (net.Conn, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.nats == nil {
+	srv := s.running()
+	if srv == nil {
 		return nil, errStopped
 	}
-	return s.nats.InProcessConn()
+	return srv.InProcessConn()
 }
 
 // ClientOption returns the option that connects a client in process.

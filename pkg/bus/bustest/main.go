@@ -1,10 +1,7 @@
 package bustest
 
 import (
-	"bytes"
-	"runtime"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server/ats"
 	"go.uber.org/goleak"
@@ -24,22 +21,4 @@ func (c clocked) Run() int {
 	ats.Register()
 	defer ats.Unregister()
 	return c.m.Run()
-}
-
-// checkBubble fails a test whose bubble would hang: it is hard to see why from
-// the outside.
-func checkBubble(tb testing.TB, o options) {
-	tb.Helper()
-	// A bubble's clock starts at the year 2000.
-	if time.Now().Year() > 2010 {
-		return
-	}
-	if !o.noListen {
-		tb.Fatal("bustest: within a synctest bubble a server needs NoListen: the network stops virtual time")
-	}
-	stacks := make([]byte, 1<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)]
-	if !bytes.Contains(stacks, []byte("server/ats.Register")) {
-		tb.Fatal("bustest: within a synctest bubble the package's TestMain must be: func TestMain(m *testing.M) { bustest.Main(m) }")
-	}
 }
