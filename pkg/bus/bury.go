@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -136,9 +137,9 @@ func (h *History) crashed() int {
 
 // lastError is the text of the last failure.
 func (h *History) lastError() string {
-	for i := len(h.Entries) - 1; i >= 0; i-- {
-		if h.Entries[i].Kind == EntryFailed {
-			return h.Entries[i].Error
+	for _, e := range slices.Backward(h.Entries) {
+		if e.Kind == EntryFailed {
+			return e.Error
 		}
 	}
 	return "every attempt failed"

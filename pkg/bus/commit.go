@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -164,9 +165,7 @@ func (c *committer) atomic(ctx context.Context, batch []*commitWaiter) bool {
 	for i, w := range batch {
 		m := nats.NewMsg(w.msg.Subject)
 		m.Data = w.msg.Data
-		for k, v := range w.msg.Header {
-			m.Header[k] = v
-		}
+		maps.Copy(m.Header, w.msg.Header)
 		messages[i] = m
 	}
 	ack, err := jetstreamext.PublishMsgBatch(ctx, c.js, messages, jetstreamext.BatchFlowControl{AckTimeout: publishTimeout})
@@ -175,7 +174,7 @@ func (c *committer) atomic(ctx context.Context, batch []*commitWaiter) bool {
 	}
 	last := uint64(len(batch) - 1)
 	for i, w := range batch {
-		w.done <- commitAnswer{sequence: ack.Sequence - last + uint64(i)} //nolint:gosec // i is an index
+		w.done <- commitAnswer{sequence: ack.Sequence - last + uint64(i)}
 	}
 	return true
 }

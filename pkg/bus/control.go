@@ -43,7 +43,7 @@ func (b *Bus) ServeControl(component, version string, verbs map[string]ControlFu
 			}
 		})
 		if err := s.AddEndpoint(verb, h, micro.WithEndpointSubject(ControlSubject(component, verb))); err != nil {
-			_ = s.Stop() //nolint:errcheck // the first error is the one that tells
+			_ = s.Stop() // the first error is the one that tells
 			return nil, fmt.Errorf("serve command %s: %w", verb, err)
 		}
 	}

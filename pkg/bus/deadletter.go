@@ -143,7 +143,7 @@ func readDeadLetter(msg *jetstream.RawStreamMsg) (DeadLetter, error) {
 		Reason:      h.Get(HeaderDeadReason),
 		Error:       h.Get(HeaderDeadError),
 		Fingerprint: h.Get(HeaderDeadFingerprint),
-		Attempts:    int(parseUint(h.Get(HeaderDeadAttempts))), //nolint:gosec // written by a worker, small
+		Attempts:    int(parseUint(h.Get(HeaderDeadAttempts))),
 		Deliveries:  parseUint(h.Get(HeaderDeadDeliveries)),
 		First:       parseTime(h.Get(HeaderDeadFirst)),
 		Last:        parseTime(h.Get(HeaderDeadLast)),
@@ -212,7 +212,7 @@ func (b *Bus) Replay(ctx context.Context, d DeadLetter) error {
 func (d *DeadLetter) supersededBy(o Origin) bool { return o.replays(d.Origin) }
 
 func replays(h nats.Header) int {
-	return int(min(parseUint(get(h, HeaderReplay)), maxReplays)) //nolint:gosec // bounded
+	return int(min(parseUint(get(h, HeaderReplay)), maxReplays))
 }
 
 var variable = regexp.MustCompile(`0x[0-9a-fA-F]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9]+`)

@@ -79,7 +79,7 @@ func (h *History) crashes(delivery uint64) int {
 	if delivery <= h.Settled+1 {
 		return 0
 	}
-	return int(delivery - 1 - h.Settled) //nolint:gosec // bounded by the deliveries of one message
+	return int(delivery - 1 - h.Settled)
 }
 
 // add appends an entry, folding a repetition into the one before.

@@ -192,6 +192,6 @@ func (p *puller) close() {
 	p.sub, p.missing = nil, 0
 	p.mu.Unlock()
 	if sub != nil && sub.IsValid() {
-		_ = sub.Unsubscribe() //nolint:errcheck // the connection is gone, and the subscription with it
+		_ = sub.Unsubscribe() // fails when the connection is gone, and the subscription with it
 	}
 }

@@ -35,7 +35,7 @@ func (b *Bus) scan(ctx context.Context, stream, filter string, headersOnly bool,
 	}()
 	left := c.CachedInfo().NumPending
 	for left > 0 {
-		n := int(min(left, scanBatch)) //nolint:gosec // bounded
+		n := int(min(left, scanBatch))
 		batch, err := c.Fetch(n, jetstream.FetchMaxWait(5*time.Second))
 		if err != nil {
 			return readError("read "+stream, err)

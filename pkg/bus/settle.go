@@ -197,7 +197,7 @@ func (p *Pool) persist(ctx context.Context, what string, patience time.Duration,
 			return err
 		}
 		if time.Now().Add(delay).After(end) || p.isCut() {
-			p.log.Warn("gave up for now: "+what, "error", err)
+			p.log.Warn("gave up for now", "operation", what, "error", err)
 			return err
 		}
 		select {
