@@ -61,7 +61,7 @@ type pull struct {
 type plan struct {
 	pulls  []pull
 	cancel []Lane
-	// wake is when to ask again though nothing happened; zero: not needed.
+	// wake is when to ask again after a pause; zero: not needed.
 	wake time.Time
 }
 
@@ -165,9 +165,6 @@ func (s *slots) next(now time.Time) plan {
 	s.waitForWork(&p, now)
 	if !in.outstanding() && s.free() == 0 && ba.outstanding() && ba.pull.wait > 0 {
 		p.cancel = append(p.cancel, LaneBatch)
-	}
-	if !ba.outstanding() && ba.held() == 0 && s.free() > 0 {
-		p.wake = ba.lookAt
 	}
 	return p
 }
