@@ -1,0 +1,96 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// ErrDiskFull: the disk of the data directory has no room to work with.
+var ErrDiskFull = errors.New("the disk is full")
+
+// A LockedError says that another process uses a data directory.
+type LockedError struct {
+	Dir string
+	PID int // 0 when it is not known
+}
+
+// Error names the directory and the process.
+func (e *LockedError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("the data directory %s is in use by another process", e.Dir)
+	}
+	return fmt.Sprintf("the data directory %s is in use by another process (pid %d)", e.Dir, e.PID)
+}
+
+const lockFile = "lock"
+
+// A dirLock keeps other processes from a directory. The operating system takes it
+// back when the process dies, however it dies.
+type dirLock struct{ file *os.File }
+
+// lockDir makes a directory where it is missing, and locks it.
+func lockDir(dir string) (*dirLock, error) {
+	if dir == "" {
+		return nil, errors.New("no data directory is given")
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, dirError(dir, err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, dirError(dir, err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor is a small number
+		defer func() { _ = f.Close() }() // only read
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, &LockedError{Dir: dir, PID: readPID(f)}
+		}
+		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
+	}
+	l := &dirLock{file: f}
+	if err := l.writePID(); err != nil {
+		l.release()
+		return nil, dirError(dir, err)
+	}
+	return l, nil
+}
+
+func (l *dirLock) writePID() error {
+	if err := l.file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := l.file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+// release gives the directory free. The file stays: removing it would let two others
+// lock two files of one name.
+func (l *dirLock) release() { _ = l.file.Close() } // closing is what unlocks; there is nothing to write
+
+func readPID(f *os.File) int {
+	text := make([]byte, 16)
+	n, _ := f.ReadAt(text, 0)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text[:n])))
+	if err != nil {
+		return 0
+	}
+	return pid
+}
+
+func dirError(dir string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("the data directory %s is not writable: %w", dir, err)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("use the data directory %s: %w: %w", dir, ErrDiskFull, err)
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("use the data directory %s: a part of that path is a file: %w", dir, err)
+	}
+	return fmt.Errorf("use the data directory %s: %w", dir, err)
+}
