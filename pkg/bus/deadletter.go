@@ -205,6 +205,7 @@ func (b *Bus) Replay(ctx context.Context, d DeadLetter) error {
 			return fmt.Errorf("replay %s: %w", d.ID, err)
 		}
 	}
+	fault("replayed")
 	return b.RemoveDeadLetter(ctx, d)
 }
 

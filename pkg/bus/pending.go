@@ -93,6 +93,7 @@ func (b *Bus) Cancel(ctx context.Context, agent, id, by string) error {
 	if err != nil {
 		return fmt.Errorf("cancel %s: %w", id, err)
 	}
+	fault("cancelled")
 	b.sendHint(p.replyTo, stored.Payload)
 	// Everything below only saves work: whoever takes the message up finds it answered.
 	s, err := b.stream(ctx, RequestStream(agent))

@@ -71,6 +71,7 @@ func (b *Bus) Publish(ctx context.Context, e Envelope) (Receipt, error) {
 		defer cancel()
 	}
 	r.Sequence, err = b.commit.publish(ctx, r.Stream, msg)
+	fault("published")
 	switch {
 	case err == nil:
 		return r, nil
