@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"genesis/pkg/bus"
+)
+
+// benchLatency measures one request at a time, from before its publish to after its
+// result, with both workers idle but for it. The sides alternate in small blocks.
+func benchLatency(ctx context.Context, b *bench) error {
+	durabilities := []string{relaxed, standard, strict}
+	if b.quick {
+		durabilities = durabilities[:1]
+	}
+	for _, durability := range durabilities {
+		if err := b.latency(ctx, durability); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) latency(ctx context.Context, durability string) error {
+	a, err := openArena(ctx, durability)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	raw, err := newRawCaller(a.rawPublisher)
+	if err != nil {
+		return err
+	}
+	ours, err := newCaller(a.publisher)
+	if err != nil {
+		return err
+	}
+	defer ours.replies.Close()
+	p, err := pool(a.worker, genesisAgent, slots, echo(), nil)
+	if err != nil {
+		return err
+	}
+	w := &rawWorker{nc: a.rawWorker, done: func() {}}
+	return working(ctx, w.work, func(ctx context.Context) error {
+		return working(ctx, p.Run, func(ctx context.Context) error {
+			return b.alternate(ctx, durability, raw.call, ours.call)
+		})
+	})
+}
+
+// A rawCaller publishes a request and waits for its answer in an inbox of its own
+// below one subscription.
+type rawCaller struct {
+	js     jetstream.JetStream
+	prefix string
+
+	mu      sync.Mutex
+	waiters map[string]chan []byte
+}
+
+func newRawCaller(nc *nats.Conn) (*rawCaller, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, err
+	}
+	c := &rawCaller{js: js, prefix: nc.NewInbox() + ".", waiters: map[string]chan []byte{}}
+	_, err = nc.Subscribe(c.prefix+"*", func(m *nats.Msg) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if ch := c.waiters[m.Subject]; ch != nil {
+			delete(c.waiters, m.Subject)
+			ch <- m.Data
+		}
+	})
+	return c, err
+}
+
+func (c *rawCaller) call(ctx context.Context, prompt string) error {
+	m, err := rawMessage(prompt, "")
+	if err != nil {
+		return err
+	}
+	inbox := c.prefix + m.Subject[len(bus.RequestSubject(rawAgent, bus.LaneInteractive, "")):]
+	m.Header.Set(headerReply, inbox)
+	answer := make(chan []byte, 1)
+	c.mu.Lock()
+	c.waiters[inbox] = answer
+	c.mu.Unlock()
+	if _, err := c.js.PublishMsg(ctx, m); err != nil {
+		return err
+	}
+	select {
+	case <-answer:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// A caller does the same through Genesis, as the gateway does.
+type caller struct {
+	bus     *bus.Bus
+	replies *bus.Replies
+	// agent is who is asked.
+	agent string
+}
+
+func newCaller(b *bus.Bus) (*caller, error) {
+	replies, err := b.NewReplies("bench")
+	return &caller{bus: b, replies: replies, agent: genesisAgent}, err
+}
+
+func (c *caller) call(ctx context.Context, prompt string) error {
+	made, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	id := made.String()
+	w := c.replies.Expect(c.agent, id)
+	defer w.Close()
+	_, err = c.bus.Publish(ctx, bus.Envelope{
+		Agent: c.agent, ID: id, Request: bus.Request{Prompt: prompt}, ReplyTo: c.replies.Subject(id),
+	})
+	if err != nil {
+		return err
+	}
+	r, err := w.Result(ctx, true)
+	if err == nil && !r.Success {
+		return fmt.Errorf("request %s: %w", id, r.Error)
+	}
+	return err
+}
+
+// alternate calls both sides in turn, a block each, for all rounds' time.
+func (b *bench) alternate(ctx context.Context, name string, base, genesis func(context.Context, string) error) error {
+	const block = 25
+	prompt := text(256)
+	sides := [2]func(context.Context, string) error{base, genesis}
+	var took [2][]float64
+	warm := time.Now().Add(b.duration / 2)
+	end := warm.Add(2 * b.duration * time.Duration(b.rounds))
+	for i := 0; time.Now().Before(end); i++ {
+		for range block {
+			began := time.Now()
+			if err := sides[i%2](ctx, prompt); err != nil {
+				return err
+			}
+			if now := time.Now(); now.After(warm) {
+				took[i%2] = append(took[i%2], float64(now.Sub(began))/float64(time.Microsecond))
+			}
+		}
+	}
+	for _, q := range []struct {
+		name   string
+		share  float64
+		target target
+	}{{"p50", 0.5, target{AtMost: 1.3}}, {"p99", 0.99, target{AtMost: 1.3}}} {
+		was, is := quantile(took[0], q.share), quantile(took[1], q.share)
+		b.add(row{
+			Case: name + " " + q.name, Unit: "us", Base: was, Genesis: is, Ratio: is / was, Target: q.target,
+			Note: fmt.Sprintf("%d and %d requests", len(took[0]), len(took[1])),
+		})
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+
+	"genesis/pkg/bus"
+)
+
+// rawRequest and rawResult are the least that the same work needs: what is asked, and
+// an answer with what was asked.
+type rawRequest struct {
+	Prompt string `json:"prompt"`
+}
+
+type rawResult struct {
+	ID      string `json:"id"`
+	Agent   string `json:"agent"`
+	Success bool   `json:"success"`
+	Output  struct {
+		Text string `json:"text"`
+	} `json:"output"`
+}
+
+// headerReply carries the inbox of the caller who waits.
+const headerReply = "Reply-To"
+
+// rawMessage is a request as a program without Genesis would send it.
+func rawMessage(prompt, reply string) (*nats.Msg, error) {
+	data, err := json.Marshal(rawRequest{prompt})
+	if err != nil {
+		return nil, err
+	}
+	m := nats.NewMsg(bus.RequestSubject(rawAgent, bus.LaneInteractive, nuid.Next()))
+	m.Data = data
+	if reply != "" {
+		m.Header.Set(headerReply, reply)
+	}
+	return m, nil
+}
+
+// rawPublish publishes n requests with inFlight of them waiting for their confirmation.
+func rawPublish(ctx context.Context, nc *nats.Conn, n int, prompt string) error {
+	var failed atomic.Pointer[error]
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(inFlight),
+		jetstream.WithPublishAsyncErrHandler(func(_ jetstream.JetStream, _ *nats.Msg, err error) { failed.Store(&err) }))
+	if err != nil {
+		return err
+	}
+	defer js.CleanupPublisher()
+	for range n {
+		m, err := rawMessage(prompt, "")
+		if err != nil {
+			return err
+		}
+		if _, err := js.PublishMsgAsync(m, jetstream.WithStallWait(10*time.Second)); err != nil {
+			return fmt.Errorf("publish: %w", err)
+		}
+	}
+	select {
+	case <-js.PublishAsyncComplete():
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := failed.Load(); err != nil {
+		return fmt.Errorf("publish: %w", *err)
+	}
+	return nil
+}
+
+// A rawWorker fetches into free slots; each slot decodes the request, stores the
+// result if it is the first, tells the caller if one waits, and acknowledges.
+type rawWorker struct {
+	nc *nats.Conn
+	js jetstream.JetStream
+	// done is called after each message.
+	done func()
+
+	mu     sync.Mutex
+	failed error
+}
+
+// work runs until ctx ends.
+func (w *rawWorker) work(ctx context.Context) error {
+	js, err := jetstream.New(w.nc)
+	if err != nil {
+		return err
+	}
+	w.js = js
+	consumer, err := js.Consumer(ctx, bus.RequestStream(rawAgent), string(bus.LaneInteractive))
+	if err != nil {
+		return err
+	}
+	free := make(chan struct{}, slots)
+	for range slots {
+		free <- struct{}{}
+	}
+	var running sync.WaitGroup
+	defer running.Wait()
+	for ctx.Err() == nil {
+		n := w.take(ctx, free)
+		batch, err := consumer.Fetch(n, jetstream.FetchContext(ctx))
+		if err != nil {
+			return err
+		}
+		for msg := range batch.Messages() {
+			n--
+			running.Go(func() {
+				w.handle(ctx, msg)
+				free <- struct{}{}
+			})
+		}
+		for range n {
+			free <- struct{}{}
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failed
+}
+
+// take waits for a free slot and takes all that are free.
+func (w *rawWorker) take(ctx context.Context, free chan struct{}) int {
+	select {
+	case <-free:
+	case <-ctx.Done():
+		return 1
+	}
+	n := 1
+	for {
+		select {
+		case <-free:
+			n++
+		default:
+			return n
+		}
+	}
+}
+
+func (w *rawWorker) handle(ctx context.Context, msg jetstream.Msg) {
+	if err := w.answer(ctx, msg); err != nil && !errors.Is(err, context.Canceled) {
+		w.mu.Lock()
+		w.failed = errors.Join(w.failed, err)
+		w.mu.Unlock()
+	}
+	w.done()
+}
+
+func (w *rawWorker) answer(ctx context.Context, msg jetstream.Msg) error {
+	var q rawRequest
+	if err := json.Unmarshal(msg.Data(), &q); err != nil {
+		return err
+	}
+	subject := msg.Subject()
+	id := subject[strings.LastIndexByte(subject, '.')+1:]
+	r := rawResult{ID: id, Agent: rawAgent, Success: true}
+	r.Output.Text = q.Prompt
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if _, err := w.js.Publish(ctx, bus.ResultSubject(rawAgent, id), data, jetstream.WithExpectLastSequencePerSubject(0)); err != nil {
+		return err
+	}
+	if reply := msg.Headers().Get(headerReply); reply != "" {
+		if err := w.nc.Publish(reply, data); err != nil {
+			return err
+		}
+	}
+	return msg.Ack()
+}

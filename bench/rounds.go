@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"time"
+)
+
+// A side is one way to do the work.
+type side struct {
+	name string
+	// prepare makes ready for n operations; it is not measured. It may be nil.
+	prepare func(ctx context.Context, n int) error
+	// run does n operations and says how long they took.
+	run func(ctx context.Context, n int) (time.Duration, error)
+}
+
+// A sample is one round of one side.
+type sample struct {
+	perSecond float64
+	cpu       cpuCost
+}
+
+// A comparison is what the rounds of both sides came to.
+type comparison struct {
+	base, genesis       float64
+	baseCPU, genesisCPU cpuCost
+	ratio               float64
+	n                   int
+}
+
+// compare runs both sides in turn, A B, B A, A B, each round with the same number of
+// operations, about as many as the base does in the round's duration. The ratio is
+// the median over the pairs, so that what disturbs the machine meets both alike.
+func (b *bench) compare(ctx context.Context, srv *broker, name string, base, genesis side) (comparison, error) {
+	n, err := b.calibrate(ctx, base)
+	if err != nil {
+		return comparison{}, err
+	}
+	if _, err := b.round(ctx, srv, genesis, n/4+1, ""); err != nil { // warm
+		return comparison{}, err
+	}
+	var bases, ours []sample
+	var ratios []float64
+	for i := range b.rounds {
+		pair := [2]sample{}
+		sides := [2]side{base, genesis}
+		for k := range 2 {
+			which := (i + k) % 2
+			profile := fmt.Sprintf("%s-%s-%d", name, sides[which].name, i)
+			if pair[which], err = b.round(ctx, srv, sides[which], n, profile); err != nil {
+				return comparison{}, err
+			}
+		}
+		bases, ours = append(bases, pair[0]), append(ours, pair[1])
+		ratios = append(ratios, pair[1].perSecond/pair[0].perSecond)
+	}
+	c := comparison{ratio: median(ratios), n: n}
+	c.base, c.baseCPU = summary(bases)
+	c.genesis, c.genesisCPU = summary(ours)
+	return c, nil
+}
+
+// calibrate finds out how many operations a side does in a round.
+func (b *bench) calibrate(ctx context.Context, s side) (int, error) {
+	const most = 2_000_000
+	for n := 100; ; n *= 4 {
+		took, err := b.once(ctx, s, n)
+		if err != nil {
+			return 0, err
+		}
+		if took > b.duration/6 || n > most {
+			return max(100, min(most, int(float64(n)*float64(b.duration)/float64(took)))), nil
+		}
+	}
+}
+
+func (b *bench) once(ctx context.Context, s side, n int) (time.Duration, error) {
+	if s.prepare != nil {
+		if err := s.prepare(ctx, n); err != nil {
+			return 0, fmt.Errorf("%s: prepare: %w", s.name, err)
+		}
+	}
+	took, err := s.run(ctx, n)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", s.name, err)
+	}
+	return took, nil
+}
+
+// round measures a side once.
+func (b *bench) round(ctx context.Context, srv *broker, s side, n int, profile string) (sample, error) {
+	if s.prepare != nil {
+		if err := s.prepare(ctx, n); err != nil {
+			return sample{}, fmt.Errorf("%s: prepare: %w", s.name, err)
+		}
+	}
+	runtime.GC() // the garbage of one side is not the other's
+	stop, err := b.profile(profile)
+	if err != nil {
+		return sample{}, err
+	}
+	client, server := ownCPU(), processCPU(srv.cmd.Process.Pid)
+	took, err := s.run(ctx, n)
+	client, server = ownCPU()-client, processCPU(srv.cmd.Process.Pid)-server
+	stop()
+	if err != nil {
+		return sample{}, fmt.Errorf("%s: %w", s.name, err)
+	}
+	per := float64(n) * float64(time.Microsecond)
+	return sample{
+		perSecond: float64(n) / took.Seconds(),
+		cpu:       cpuCost{Client: float64(client) / per, Server: float64(server) / per},
+	}, nil
+}
+
+// profile starts a CPU profile, when they are asked for.
+func (b *bench) profile(name string) (stop func(), err error) {
+	if b.profiles == "" || name == "" {
+		return func() {}, nil
+	}
+	if err := os.MkdirAll(b.profiles, 0o755); err != nil {
+		return nil, err
+	}
+	file := strings.NewReplacer(" ", "_", ",", "", "/", "_").Replace(b.current+"-"+name) + ".pprof"
+	f, err := os.Create(filepath.Join(b.profiles, file))
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, err
+	}
+	return func() { pprof.StopCPUProfile(); _ = f.Close() }, nil
+}
+
+func summary(samples []sample) (float64, cpuCost) {
+	var rates, clients, servers []float64
+	for _, s := range samples {
+		rates = append(rates, s.perSecond)
+		clients = append(clients, s.cpu.Client)
+		servers = append(servers, s.cpu.Server)
+	}
+	return median(rates), cpuCost{Client: median(clients), Server: median(servers)}
+}
+
+// wants reports whether a case is asked for.
+func (b *bench) wants(name string) bool { return strings.Contains(name, b.cases) }
