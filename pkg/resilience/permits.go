@@ -55,12 +55,12 @@ func (p *permits) count() (waiting, free int) {
 	return int(w), int(f)
 }
 
-// try takes a permit if one is free and nobody waits for it.
+// try takes a permit if one is free; while somebody waits, none is.
 func (p *permits) try() bool {
 	for {
 		state := p.state.Load()
 		waiting, free := unpacked(state)
-		if waiting > 0 || free <= 0 {
+		if free <= 0 {
 			return false
 		}
 		if p.state.CompareAndSwap(state, packed(waiting, free-1)) {

@@ -163,3 +163,41 @@ func TestPermitsAreNeverExceededNorLost(t *testing.T) {
 		}
 	})
 }
+
+// A permit that comes in the moment its waiter gives up is held or free, and
+// not lost.
+func TestPermitsGrantedInTheLastMoment(t *testing.T) {
+	tests := []struct {
+		name   string
+		giveUp func(cancel func())
+	}{
+		{"of its context", func(cancel func()) { cancel() }},
+		{"of its patience", func(func()) { time.Sleep(time.Second) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				for range 100 {
+					var p permits
+					var out outcome
+					var wg sync.WaitGroup
+					ctx, cancel := context.WithCancel(t.Context())
+					wg.Go(func() { out = p.wait(ctx, time.Second, 1) })
+					synctest.Wait()
+					wg.Go(func() { time.Sleep(time.Second); p.add(1) })
+					tt.giveUp(cancel)
+					p.add(1)
+					wg.Wait()
+					want := 2
+					if out == granted {
+						want = 1
+					}
+					if waiting, free := p.count(); free != want || waiting != 0 {
+						t.Fatalf("got %d free and %d waiting after outcome %d, want %d and 0", free, waiting, out, want)
+					}
+					cancel()
+				}
+			})
+		})
+	}
+}
