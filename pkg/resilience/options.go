@@ -34,3 +34,11 @@ func usable(ctx context.Context, next Func) error {
 	}
 	return nil
 }
+
+// setDefault replaces an option left at zero.
+func setDefault[T comparable](option *T, value T) {
+	var zero T
+	if *option == zero {
+		*option = value
+	}
+}
