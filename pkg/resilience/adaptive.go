@@ -62,8 +62,8 @@ type AdaptiveOptions struct {
 //
 // The unloaded latency is the lowest median seen. Since load that never ends
 // would hide how fast the dependency is, or has become, it is measured anew
-// every BaselineAge: for two windows the slots are divided by Tolerance, which
-// leaves the dependency busy but its queue empty.
+// every BaselineAge: for two windows, of a quarter of MinCalls, the slots are
+// divided by twice Tolerance, which empties the dependency's queue.
 //
 // Calls that succeed or hit their bound count; a dependency that says when to
 // come back counts as congested. Other failures, rejections and calls whose
@@ -71,11 +71,12 @@ type AdaptiveOptions struct {
 type AdaptiveBulkhead struct {
 	bulkhead *Bulkhead
 	window   time.Duration
-	minCalls uint32
+	minCalls int
 	epoch    time.Time
 	samples  latencyWindow
 
-	changed atomic.Int64 // when the limit last changed, since epoch; calls from before say nothing about it
+	enough  atomic.Uint32 // how many calls make a window: fewer while the unloaded latency is measured
+	changed atomic.Int64  // when the limit last changed, since epoch; calls from before say nothing about it
 
 	mu     sync.Mutex // held by the one that closes a window
 	opened time.Duration
@@ -101,16 +102,18 @@ func NewAdaptiveBulkhead(o AdaptiveOptions) (*AdaptiveBulkhead, error) {
 	if err := p.err(); err != nil {
 		return nil, err
 	}
-	return &AdaptiveBulkhead{
+	a := &AdaptiveBulkhead{
 		bulkhead: newBulkhead(slots),
 		window:   o.Window,
-		minCalls: uint32(o.MinCalls),
+		minCalls: o.MinCalls,
 		epoch:    time.Now(),
 		limit: aimd{
 			floor: o.Floor, ceiling: o.Ceiling, tolerance: o.Tolerance, maxAge: o.BaselineAge,
 			limit: o.Initial, starting: true,
 		},
-	}, nil
+	}
+	a.enough.Store(uint32(o.MinCalls))
+	return a, nil
 }
 
 func (o AdaptiveOptions) withDefaults() AdaptiveOptions {
@@ -173,7 +176,7 @@ func (a *AdaptiveBulkhead) learn(ctx context.Context, started time.Duration, err
 	case signalLatency:
 		calls = a.samples.add(now - started)
 	}
-	if calls >= a.minCalls && a.mu.TryLock() {
+	if calls >= a.enough.Load() && a.mu.TryLock() {
 		defer a.mu.Unlock()
 		a.adjust(now)
 	}
@@ -187,6 +190,11 @@ func (a *AdaptiveBulkhead) adjust(now time.Duration) {
 	a.opened = now
 	before := a.limit.limit
 	after := a.limit.next(now, a.samples.take())
+	enough := a.minCalls
+	if a.limit.probing > 0 {
+		enough = (enough + 3) / 4
+	}
+	a.enough.Store(uint32(enough))
 	if before == after {
 		return
 	}

@@ -41,6 +41,11 @@ type windowed struct {
 // the window counts as congested.
 const maxCongested = 0.1
 
+// probeDepth is how far below the load that just keeps the dependency busy its
+// unloaded latency is measured. At 1 a limit once too high would stay: the
+// dependency would still queue while it is measured.
+const probeDepth = 2
+
 // next returns the limit after a window that ended now.
 func (a *aimd) next(now time.Duration, w windowed) int {
 	if a.probing > 0 {
@@ -53,7 +58,7 @@ func (a *aimd) next(now time.Duration, w windowed) int {
 	switch {
 	case now-a.measured > a.maxAge: // before the rest: a dependency slower for good looks congested
 		a.resume = a.limit
-		a.limit = max(int(float64(a.limit)/a.tolerance), a.floor)
+		a.limit = max(int(float64(a.limit)/(probeDepth*a.tolerance)), a.floor)
 		a.probing = 2
 		a.reason = reasonProbe
 	case w.congested > maxCongested || float64(w.median) > a.tolerance*float64(a.baseline):
