@@ -53,7 +53,7 @@ type AdaptiveOptions struct {
 //
 // It is AIMD, as in TCP: while the median of a window stays below Tolerance
 // times the unloaded latency and the slots are used, one slot more (twice as
-// many, until the first congestion); otherwise a tenth less. Not a gradient,
+// many, until the first congestion halves them); otherwise a tenth less. Not a gradient,
 // which sets the limit in proportion to the latency, for two reasons. Replicas
 // that share a dependency, each with a limiter of its own, come to equal shares
 // only by additive increase and multiplicative decrease. And the latency of a

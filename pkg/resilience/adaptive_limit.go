@@ -62,8 +62,12 @@ func (a *aimd) next(now time.Duration, w windowed) int {
 		a.probing = 2
 		a.reason = reasonProbe
 	case w.congested > maxCongested || float64(w.median) > a.tolerance*float64(a.baseline):
+		less := min(a.limit*9/10, a.limit-1)
+		if a.starting { // the last doubling was too much
+			less = a.limit / 2
+		}
 		a.starting = false
-		a.limit = max(min(a.limit*9/10, a.limit-1), a.floor)
+		a.limit = max(less, a.floor)
 		a.reason = reasonCongested
 	case w.used && a.starting:
 		a.limit = min(2*a.limit, a.ceiling)

@@ -69,7 +69,7 @@ func TestAdaptiveFindsTheLimit(t *testing.T) {
 		workers := rapid.IntRange(3, 20).Draw(rt, "workers")
 		latency := time.Duration(rapid.IntRange(100, 1000).Draw(rt, "latency, ms")) * time.Millisecond
 		dependency := newServed(t, workers, latency)
-		a := mustAdaptive(t, resilience.AdaptiveOptions{Ceiling: 1000, MaxWaiting: 1000, MaxWait: time.Hour})
+		a := mustAdaptive(t, resilience.AdaptiveOptions{Ceiling: 1000, MinCalls: 10, MaxWaiting: 1000, MaxWait: time.Hour})
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		hammer(ctx, &wg, 100, a, dependency.call)
@@ -78,7 +78,7 @@ func TestAdaptiveFindsTheLimit(t *testing.T) {
 
 		// Forty windows to get there, and then it stays, but for the moments in
 		// which it measures.
-		settle := 40 * max(time.Second, 20*latency/time.Duration(workers))
+		settle := 40 * max(time.Second, 10*latency/time.Duration(workers))
 		time.Sleep(settle)
 		const looks = 40
 		sum, most := 0, 0
@@ -161,7 +161,7 @@ func TestAdaptiveSignals(t *testing.T) {
 		want int // slots after two windows, from 10
 	}{
 		{"success is room for more, as long as half is used", nil, 20},
-		{"being told to come back later is congestion", errOverloaded, 8},
+		{"being told to come back later is congestion, and halves them the first time", errOverloaded, 5},
 		{"failures say nothing about load", errBoom, 10},
 		{"rejections say nothing about load", resilience.Reject("breaker open", time.Second), 10},
 		{"hitting the bound counts as it took", &resilience.TimeoutError{Limit: time.Second}, 20},
