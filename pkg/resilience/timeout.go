@@ -20,23 +20,42 @@ var ErrTimeout = errors.New("timeout")
 type Timeout struct {
 	// Limit is how long one execution may take. Zero or less: no bound.
 	Limit time.Duration
+
+	// Name is what is bounded, in events.
+	Name string
+
+	// Observer is told of each bound that was hit.
+	Observer Observer
+}
+
+// timed is a bound with the error it ends with: one allocation for both.
+type timed struct {
+	bound
+	hit TimeoutError
 }
 
 // Do implements [Policy].
 func (t Timeout) Do(ctx context.Context, next Func) error {
-	if next == nil {
-		return errNilFunc()
+	if err := usable(ctx, next); err != nil {
+		return err
 	}
 	if t.Limit <= 0 {
 		return next(ctx)
 	}
-	hit := &TimeoutError{Limit: t.Limit}
-	ctx, cancel := context.WithTimeoutCause(ctx, t.Limit, hit)
-	defer cancel()
+	within := &timed{bound: bound{parent: ctx, at: time.Now().Add(t.Limit)}, hit: TimeoutError{Limit: t.Limit}}
+	hit := &within.hit
+	within.cause = hit
+	defer within.end()
 
-	err := next(ctx)
+	err := next(&within.bound)
 	// Matching hit itself leaves an earlier bound further out to that policy.
-	if err == nil || !errors.Is(context.Cause(ctx), hit) || errors.Is(err, hit) {
+	if err == nil || !errors.Is(context.Cause(&within.bound), hit) {
+		return err
+	}
+	if t.Observer != nil {
+		t.Observer(Event{Kind: EventTimeout, Policy: "timeout", Name: t.Name, Duration: t.Limit, Reason: "timeout", Err: err})
+	}
+	if errors.Is(err, hit) {
 		return err
 	}
 	return &TimeoutError{Limit: t.Limit, Err: err}

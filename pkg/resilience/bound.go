@@ -1,0 +1,115 @@
+package resilience
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// bound is a context with a deadline that costs nothing to those who do not wait
+// for it: the timer, the channel and the place in the parent's list of children
+// are made when Done is first asked for, or the context found to have ended.
+// Most work that succeeds asks for neither. For everybody else it is
+// context.WithDeadlineCause.
+type bound struct {
+	parent context.Context //nolint:containedctx // it is a context itself
+	at     time.Time
+	cause  error
+
+	started atomic.Pointer[started]
+
+	mu    sync.Mutex
+	ended bool
+}
+
+// started is the real context behind a bound, once there is one.
+type started struct {
+	ctx    context.Context //nolint:containedctx // part of a context
+	cancel context.CancelFunc
+}
+
+func newBound(parent context.Context, at time.Time, cause error) *bound {
+	return &bound{parent: parent, at: at, cause: cause}
+}
+
+// start makes the real context, as it would be had it been there all the time.
+func (b *bound) start() context.Context {
+	if s := b.started.Load(); s != nil {
+		return s.ctx
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := b.started.Load(); s != nil {
+		return s.ctx
+	}
+	parent := b.parent
+	if b.endedFirst() {
+		parent = context.WithoutCancel(parent)
+	}
+	ctx, cancel := context.WithDeadlineCause(parent, b.at, b.cause)
+	if b.ended {
+		cancel()
+	}
+	b.started.Store(&started{ctx, cancel})
+	return ctx
+}
+
+// endedFirst says whether the deadline has passed and the parent, if it has
+// ended as well, did so by a later deadline.
+func (b *bound) endedFirst() bool {
+	if b.ended || time.Now().Before(b.at) {
+		return false
+	}
+	if b.parent.Err() == nil {
+		return true
+	}
+	later, ok := b.parent.Deadline()
+	return ok && b.at.Before(later) && !Canceled(b.parent.Err())
+}
+
+// end releases what was made. The context counts as canceled from then on.
+func (b *bound) end() {
+	b.mu.Lock()
+	b.ended = true
+	b.mu.Unlock()
+	if s := b.started.Load(); s != nil {
+		s.cancel()
+	}
+}
+
+// Deadline implements context.Context.
+func (b *bound) Deadline() (time.Time, bool) {
+	if earlier, ok := b.parent.Deadline(); ok && earlier.Before(b.at) {
+		return earlier, true
+	}
+	return b.at, true
+}
+
+// Done implements context.Context.
+func (b *bound) Done() <-chan struct{} { return b.start().Done() }
+
+// Err implements context.Context.
+func (b *bound) Err() error {
+	if b.started.Load() == nil && !b.over() {
+		return nil
+	}
+	return b.start().Err()
+}
+
+func (b *bound) over() bool {
+	b.mu.Lock()
+	ended := b.ended
+	b.mu.Unlock()
+	return ended || b.parent.Err() != nil || !time.Now().Before(b.at)
+}
+
+// Value implements context.Context. It is through the real context that package
+// context finds the cause; it asks for the error or for Done first, so there is
+// one by then.
+func (b *bound) Value(key any) any {
+	if s := b.started.Load(); s != nil {
+		return s.ctx.Value(key)
+	}
+	return b.parent.Value(key)
+}
