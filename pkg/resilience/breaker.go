@@ -206,18 +206,23 @@ func (b *Breaker) run(ctx context.Context, next Func, g *gate) error {
 		returned bool
 		err      error
 		how      callEnd
+		probe    *gate
 	)
 	defer func() {
 		if admitted && !returned { // a panic, or runtime.Goexit
 			b.lastFailure.Store(&failure{time.Now(), errUnwound})
-			b.giveUp(m)
+			if probe != nil && probe == b.gate.Load() { // gobreaker saw no end of it
+				b.giveUp(m)
+			}
 			b.finish(g, endedBadly)
 		}
 	}()
 	//nolint:errcheck // how says it
 	_, _ = m.core.Execute(func() (struct{}, error) {
 		admitted = true
-		b.probing(g)
+		if g != nil {
+			probe = b.probing()
+		}
 		var since time.Duration
 		if b.options.SlowCall > 0 {
 			since = b.clock()

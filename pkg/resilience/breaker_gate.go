@@ -84,12 +84,11 @@ type ramp struct {
 }
 
 func (r *ramp) enter(b *Breaker) *RejectedError {
-	if b.clock() >= r.until {
+	over := b.clock() >= r.until
+	if over {
 		b.endRamp(r)
-	} else if r.inFlight.Load() > r.successes.Load() {
-		return b.crowded
 	}
-	if r.inFlight.Add(1) > r.successes.Load()+1 && b.clock() < r.until {
+	if r.inFlight.Add(1) > r.successes.Load()+1 && !over {
 		r.inFlight.Add(-1)
 		return b.crowded
 	}

@@ -92,15 +92,18 @@ func (b *Breaker) notify(e Event) {
 	}
 }
 
-// probing reports a trial call, after the change of state that let it through.
-func (b *Breaker) probing(g *gate) {
-	if g == nil || g.ramp != nil || b.options.Observer == nil {
-		return
+// probing reports a call that was let through as a trial, after the change of
+// state that made it one, and returns the gate it passed; nil for other calls.
+func (b *Breaker) probing() *gate {
+	g := b.gate.Load()
+	if g == nil || !g.half {
+		return nil
 	}
 	b.events.flush(b.options.Observer)
-	if g := b.gate.Load(); g != nil && g.half {
+	if b.options.Observer != nil {
 		b.options.Observer(Event{Kind: EventProbe, Policy: "breaker", Name: b.options.Name})
 	}
+	return g
 }
 
 // refusal turns the machine's refusal into ours. A probe that has not come back

@@ -13,7 +13,7 @@ type Func func(context.Context) error
 // Policy runs work under a rule. Do calls next zero or more times, one call
 // after the other and never after it returned, and passes it ctx or a child of
 // ctx. Do is safe for concurrent use. Its error is that of the last call, or the
-// policy's own.
+// policy's own. Whoever writes a policy keeps these rules: a [Chain] relies on them.
 type Policy interface {
 	Do(ctx context.Context, next Func) error
 }
@@ -25,26 +25,46 @@ type Chain []Policy
 
 // Do implements [Policy].
 func (c Chain) Do(ctx context.Context, next Func) error {
-	if next == nil {
-		return errNilFunc()
+	if err := usable(ctx, next); err != nil {
+		return err
 	}
 	for i, p := range c {
 		if p == nil {
 			return Permanent(fmt.Errorf("resilience: policy %d of %d in the chain is nil", i+1, len(c)))
 		}
 	}
-	return c.run(ctx, next)
-}
-
-// run allocates one closure for each policy but the innermost.
-func (c Chain) run(ctx context.Context, next Func) error {
 	switch len(c) {
 	case 0:
 		return next(ctx)
 	case 1:
 		return c[0].Do(ctx, next)
+	case 2:
+		return c[0].Do(ctx, func(ctx context.Context) error { return c[1].Do(ctx, next) })
 	}
-	return c[0].Do(ctx, func(ctx context.Context) error { return c[1:].run(ctx, next) })
+	d := &descent{chain: c, next: next}
+	d.step = d.down
+	return d.down(ctx)
+}
+
+// descent is one call on its way through a chain. All policies of it are given
+// the same step, which knows how deep it is: calls are sequential and never
+// outlive the Do they were made in, so there is one depth at a time. It saves a
+// closure for each policy.
+type descent struct {
+	chain Chain
+	next  Func
+	step  Func
+	depth int
+}
+
+func (d *descent) down(ctx context.Context) error {
+	depth := d.depth
+	d.depth++
+	defer func() { d.depth = depth }() // also after a panic that a policy recovers
+	if depth == len(d.chain)-1 {
+		return d.chain[depth].Do(ctx, d.next)
+	}
+	return d.chain[depth].Do(ctx, d.step)
 }
 
 // Get runs fn under p and returns its value. With an error the value is the zero

@@ -170,12 +170,61 @@ func TestGetReturnsTheLastCall(t *testing.T) {
 	}
 }
 
-func TestChainAllocatesAClosureForEachPolicyButTheLast(t *testing.T) {
+func TestChainAllocatesTwiceHoweverLong(t *testing.T) {
 	work := func(context.Context) error { return nil }
-	for n, chain := range []resilience.Chain{{}, {times(1)}, {times(1), times(1)}, {times(1), times(1), times(1)}} {
-		got := testing.AllocsPerRun(100, func() { _ = chain.Do(t.Context(), work) })
-		if want := float64(max(n-1, 0)); got > want {
+	for n, want := range []float64{0, 0, 1, 2, 2, 2, 2} {
+		chain := make(resilience.Chain, n)
+		for i := range chain {
+			chain[i] = times(1)
+		}
+		if got := testing.AllocsPerRun(100, func() { _ = chain.Do(t.Context(), work) }); got > want {
 			t.Errorf("chain of %d: got %v allocations, want at most %v", n, got, want)
+		}
+	}
+}
+
+// recovering is a policy that makes an error of a panic, once, and then calls
+// its function again.
+type recovering struct{}
+
+func (recovering) Do(ctx context.Context, next resilience.Func) error {
+	func() {
+		defer func() { _ = recover() }()
+		_ = next(ctx)
+	}()
+	return next(ctx)
+}
+
+func TestChainFindsItsWayAfterAPanic(t *testing.T) {
+	var log []string
+	chain := resilience.Chain{named{"a", &log}, recovering{}, named{"b", &log}, named{"c", &log}}
+	calls := 0
+	err := chain.Do(t.Context(), func(context.Context) error {
+		if calls++; calls == 1 {
+			panic("once")
+		}
+		log = append(log, "work")
+		return nil
+	})
+	want := "a( b( c( )c )b b( c( work )c )b )a"
+	if got := strings.Join(log, " "); got != want || err != nil {
+		t.Errorf("got %q, %v, want %q, nil", got, err, want)
+	}
+}
+
+func TestPoliciesRefuseNothingToWorkWith(t *testing.T) {
+	for name, p := range map[string]resilience.Policy{
+		"chain":    resilience.Chain{},
+		"timeout":  resilience.Timeout{Limit: 1},
+		"deadline": resilience.Deadline{Limit: 1},
+		"retry":    newRetry(t, resilience.RetryOptions{}),
+		"breaker":  newBreaker(t, resilience.BreakerOptions{}),
+	} {
+		var none context.Context
+		for _, err := range []error{p.Do(none, done), p.Do(t.Context(), nil)} {
+			if !resilience.IsPermanent(err) {
+				t.Errorf("%s: got %v, want a permanent error", name, err)
+			}
 		}
 	}
 }
