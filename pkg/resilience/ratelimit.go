@@ -110,8 +110,10 @@ func (r *RateLimit) Do(ctx context.Context, next Func) error {
 		return err
 	}
 	if !r.take() {
-		if err := r.wait(ctx); err != nil {
-			return err
+		if rejection := r.wait(ctx); rejection != nil {
+			r.rejected.Add(1)
+			reportRate(r.observer, r.name, rejection)
+			return rejection
 		}
 	}
 	return next(ctx)
@@ -156,9 +158,9 @@ func (r *RateLimit) fromStash() bool {
 }
 
 // wait waits for a token, or says why not.
-func (r *RateLimit) wait(ctx context.Context) error {
+func (r *RateLimit) wait(ctx context.Context) *RejectedError {
 	if r.maxWait <= 0 {
-		return r.reject(&r.early)
+		return &r.early
 	}
 	now := time.Now()
 	turn := r.limiter.ReserveN(now, 1)
@@ -166,7 +168,7 @@ func (r *RateLimit) wait(ctx context.Context) error {
 	deadline, bounded := ctx.Deadline()
 	if delay > r.maxWait || bounded && delay > deadline.Sub(now) {
 		turn.CancelAt(now)
-		return r.reject(&r.early)
+		return &r.early
 	}
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
@@ -175,19 +177,24 @@ func (r *RateLimit) wait(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		turn.Cancel()
-		return r.reject(&RejectedError{Cause: causeRate, Err: context.Cause(ctx)})
+		return &RejectedError{Cause: causeRate, Err: context.Cause(ctx)}
 	}
 }
 
-func (r *RateLimit) reject(rejection *RejectedError) error {
-	r.rejected.Add(1)
-	if r.observer != nil {
-		r.observer(Event{
-			Kind: EventRejected, Policy: "ratelimit", Name: r.name,
-			Reason: rejection.Cause, Delay: rejection.After, Err: rejection.Err,
-		})
+// drain takes all tokens there are.
+func (r *RateLimit) drain() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stash.Store(0)
+	now := time.Now()
+	r.limiter.AllowN(now, int(r.limiter.TokensAt(now)))
+}
+
+// reportRate tells o that a rate limit rejected a call.
+func reportRate(o Observer, name string, e *RejectedError) {
+	if o != nil {
+		o(Event{Kind: EventRejected, Policy: "ratelimit", Name: name, Reason: e.Cause, Delay: e.After, Err: e.Err})
 	}
-	return rejection
 }
 
 // RateLimitStats is a rate limit at one moment.
