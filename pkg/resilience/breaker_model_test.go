@@ -373,9 +373,9 @@ func TestBreakerBehavesAsItsModel(t *testing.T) {
 				}
 			},
 			"advance": func(t *rapid.T) {
-				time.Sleep(time.Duration(rapid.IntRange(1, 20_000).Draw(t, "ms")) * time.Millisecond)
+				wait(time.Duration(rapid.IntRange(1, 20_000).Draw(t, "ms")) * time.Millisecond)
 			},
-			"recover": func(t *rapid.T) { time.Sleep(time.Until(m.probeAt)) },
+			"recover": func(t *rapid.T) { wait(time.Until(m.probeAt)) },
 			"reset": func(t *rapid.T) {
 				if rapid.IntRange(0, 3).Draw(t, "really") > 0 {
 					t.Skip("seldom")

@@ -109,12 +109,12 @@ func TestBreakerOfTheGuide(t *testing.T) {
 		if got := b.State(); got != resilience.StateOpen {
 			t.Fatalf("after 5 failures: got %s, want open", got)
 		}
-		time.Sleep(time.Minute - 1)
+		wait(time.Minute - 1)
 		err := b.Do(t.Context(), done)
 		if !errors.Is(err, resilience.ErrRejected) || !errors.Is(err, errBoom) {
 			t.Fatalf("before 60 s: got %v, want a rejection that tells of the last failure", err)
 		}
-		time.Sleep(1)
+		wait(1)
 		if err := b.Do(t.Context(), done); err != nil {
 			t.Fatalf("after 60 s: got %v, want a probe", err)
 		}
@@ -170,16 +170,16 @@ func TestBreakerGivesUpAProbeThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBreaker(t, resilience.BreakerOptions{FailureThreshold: 1, NoJitter: true})
 		_ = b.Do(t.Context(), fail)
-		time.Sleep(time.Minute)
+		wait(time.Minute)
 		release := make(chan struct{})
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = b.Do(t.Context(), func(context.Context) error { <-release; return errBoom }) })
 		synctest.Wait()
-		time.Sleep(time.Minute)
+		wait(time.Minute)
 		if err := b.Do(t.Context(), done); !errors.Is(err, resilience.ErrRejected) || b.State() != resilience.StateOpen {
 			t.Fatalf("a minute later: got %v, %s, want the breaker open again", err, b.State())
 		}
-		time.Sleep(time.Minute)
+		wait(time.Minute)
 		if err := b.Do(t.Context(), done); err != nil || b.State() != resilience.StateClosed {
 			t.Fatalf("two minutes later: got %v, %s, want another probe to close it", err, b.State())
 		}
@@ -206,7 +206,7 @@ func TestBreakerComesBackWithoutAFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBreaker(t, resilience.BreakerOptions{FailureThreshold: 1, NoJitter: true, Probes: 2, Ramp: 20})
 		_ = b.Do(t.Context(), fail)
-		time.Sleep(time.Minute)
+		wait(time.Minute)
 		var got []int64
 		for range 6 { // waves, each a round trip of one second
 			var admitted atomic.Int64
