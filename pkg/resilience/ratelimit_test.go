@@ -144,6 +144,29 @@ func TestRateLimitServesInOrderAndBoundsTheWaiting(t *testing.T) {
 	})
 }
 
+// Who does not wait, or waits no longer, takes no turn from those who come later.
+func TestRateLimitGivesTurnsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := mustRateLimit(t, resilience.RateLimitOptions{PerSecond: 1, MaxWait: 5 * time.Second})
+		_ = r.Do(t.Context(), pass)
+		impatient, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		for range 20 { // rejected, since their turn would come too late
+			_ = r.Do(impatient, pass)
+		}
+		gone, leave := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = r.Do(gone, pass) })
+		synctest.Wait()
+		leave()
+		wg.Wait()
+		start := time.Now()
+		if err := r.Do(t.Context(), pass); err != nil || time.Since(start) != time.Second {
+			t.Errorf("got %v after %v, want the next turn, after 1s", err, time.Since(start))
+		}
+	})
+}
+
 func TestRateLimitReports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var events []resilience.Event
