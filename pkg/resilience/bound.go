@@ -43,22 +43,24 @@ func (b *bound) start() context.Context {
 	if s := b.started.Load(); s != nil {
 		return s.ctx
 	}
-	parent := b.parent
-	if b.endedFirst() {
-		parent = context.WithoutCancel(parent)
+	var s started
+	switch {
+	case b.ended:
+		s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(b.parent))
+		s.cancel()
+	case b.endedFirst():
+		s.ctx, s.cancel = context.WithDeadlineCause(context.WithoutCancel(b.parent), b.at, b.cause)
+	default:
+		s.ctx, s.cancel = context.WithDeadlineCause(b.parent, b.at, b.cause)
 	}
-	ctx, cancel := context.WithDeadlineCause(parent, b.at, b.cause)
-	if b.ended {
-		cancel()
-	}
-	b.started.Store(&started{ctx, cancel})
-	return ctx
+	b.started.Store(&s)
+	return s.ctx
 }
 
 // endedFirst says whether the deadline has passed and the parent, if it has
 // ended as well, did so by a later deadline.
 func (b *bound) endedFirst() bool {
-	if b.ended || time.Now().Before(b.at) {
+	if time.Now().Before(b.at) {
 		return false
 	}
 	if b.parent.Err() == nil {
@@ -68,8 +70,12 @@ func (b *bound) endedFirst() bool {
 	return ok && b.at.Before(later) && !Canceled(b.parent.Err())
 }
 
-// end releases what was made. The context counts as canceled from then on.
+// end releases what was made. A context that was not looked at, and whose parent
+// had not ended, counts as canceled from then on.
 func (b *bound) end() {
+	if b.started.Load() == nil && b.parent.Err() != nil {
+		b.start()
+	}
 	b.mu.Lock()
 	b.ended = true
 	b.mu.Unlock()

@@ -217,7 +217,6 @@ func (b *Breaker) run(ctx context.Context, next Func, g *gate) error {
 			b.finish(g, endedBadly)
 		}
 	}()
-	//nolint:errcheck // how says it
 	_, _ = m.core.Execute(func() (struct{}, error) {
 		admitted = true
 		if g != nil {

@@ -10,6 +10,7 @@ import (
 func done(context.Context) error { return nil }
 
 func benchmarkPolicy(b *testing.B, p resilience.Policy) {
+	b.Helper()
 	ctx := b.Context()
 	b.Run("one", func(b *testing.B) {
 		b.ReportAllocs()

@@ -86,7 +86,6 @@ func newMachine(b *Breaker) *machine {
 func newOpenMachine(b *Breaker) *machine {
 	m := newMachine(b)
 	m.reason = tripVotes
-	//nolint:errcheck // the failure is the one made here
 	_, _ = m.core.Execute(func() (struct{}, error) { return struct{}{}, errFailed })
 	return m
 }

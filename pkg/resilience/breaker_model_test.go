@@ -212,14 +212,13 @@ func (m *breakerModel) state() string {
 // breakerRun is a real breaker beside its model, and the calls in flight.
 type breakerRun struct {
 	t       *rapid.T
-	ctx     context.Context
 	breaker *resilience.Breaker
 	model   *breakerModel
 	calls   []*modelCall
 	wg      sync.WaitGroup
 }
 
-func (r *breakerRun) start() {
+func (r *breakerRun) start(ctx context.Context) {
 	c := &modelCall{end: make(chan string), err: make(chan error, 1)}
 	want := r.model.start(c)
 	began := make(chan struct{}, 1)
@@ -231,7 +230,7 @@ func (r *breakerRun) start() {
 			}
 			c.err <- err
 		}()
-		ctx, cancel := context.WithCancel(r.ctx)
+		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		err = r.breaker.Do(ctx, func(context.Context) error {
 			began <- struct{}{}
@@ -341,10 +340,10 @@ func anyBreakerOptions(t *rapid.T) resilience.BreakerOptions {
 // TestBreakerBehavesAsItsModel drives a breaker and the model through every
 // order of calls that begin, overlap and end, of operators, votes and time.
 func TestBreakerBehavesAsItsModel(t *testing.T) {
-	resilience.CheckInBubble(t, func(bt *testing.T, t *rapid.T) {
+	inBubble(t, func(ctx context.Context, t *rapid.T) {
 		o := anyBreakerOptions(t)
 		r := &breakerRun{
-			t: t, ctx: bt.Context(), breaker: newBreaker(t, o),
+			t: t, breaker: newBreaker(t, o),
 			model: &breakerModel{o: o, phase: resilience.StateClosed, epoch: time.Now()},
 		}
 		defer func() { // leave nothing behind, after a failure neither
@@ -354,21 +353,18 @@ func TestBreakerBehavesAsItsModel(t *testing.T) {
 			r.wg.Wait()
 		}()
 		ends := []string{endSuccess, endFailure, endFailure, endPermanent, endRejected, endCanceled, endPanic, endGoexit}
-		one := func(t *rapid.T, i int, end string) {
-			r.finish(i, end)
-		}
 		m := r.model
 		t.Repeat(map[string]func(*rapid.T){
-			"start":  func(*rapid.T) { r.start() },
-			"start2": func(*rapid.T) { r.start() },
+			"start":  func(*rapid.T) { r.start(ctx) },
+			"start2": func(*rapid.T) { r.start(ctx) },
 			"finish": func(t *rapid.T) {
 				if len(r.calls) == 0 {
 					t.Skip("no call in flight")
 				}
-				one(t, rapid.IntRange(0, len(r.calls)-1).Draw(t, "call"), rapid.SampledFrom(ends).Draw(t, "end"))
+				r.finish(rapid.IntRange(0, len(r.calls)-1).Draw(t, "call"), rapid.SampledFrom(ends).Draw(t, "end"))
 			},
 			"fail": func(*rapid.T) {
-				if r.start(); len(r.calls) > 0 {
+				if r.start(ctx); len(r.calls) > 0 {
 					r.finish(len(r.calls)-1, endFailure)
 				}
 			},

@@ -127,21 +127,20 @@ func (b *Breaker) refusal() *RejectedError {
 func (b *Breaker) giveUp(m *machine) { b.replace(m, StateHalfOpen, tripAbandoned) }
 
 // replace opens the breaker with a new machine if the present one is m and in
-// that phase. It says whether it did.
-func (b *Breaker) replace(m *machine, phase, reason string) bool {
+// that phase.
+func (b *Breaker) replace(m *machine, phase, reason string) {
 	b.mu.Lock()
 	ours := b.machine.Load() == m && b.phase == phase
 	b.mu.Unlock()
 	if !ours { // the common case: do not build a machine for nothing
-		return false
+		return
 	}
 	opened := newOpenMachine(b)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.machine.Load() != m || b.phase != phase {
-		return false
+		return
 	}
 	b.machine.Store(opened)
 	b.enterPhase(StateOpen, reason)
-	return true
 }

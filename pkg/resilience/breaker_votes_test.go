@@ -1,6 +1,7 @@
 package resilience_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -181,12 +182,12 @@ func TestBreakersOfReplicasOpenTogether(t *testing.T) {
 // Whatever happens to one replica, the others stay closed while they are well;
 // and votes that echo never keep a breaker open for longer than its recovery.
 func TestOneSickReplicaNeverOpensTheOthers(t *testing.T) {
-	resilience.CheckInBubble(t, func(bt *testing.T, t *rapid.T) {
+	inBubble(t, func(ctx context.Context, t *rapid.T) {
 		all := replicas(t, rapid.IntRange(2, 5).Draw(t, "replicas"), resilience.BreakerOptions{Name: "llm", RecoveryTimeout: 10 * time.Second})
 		t.Repeat(map[string]func(*rapid.T){
-			"sick": func(*rapid.T) { _ = all[0].breaker.Do(bt.Context(), fail) },
+			"sick": func(*rapid.T) { _ = all[0].breaker.Do(ctx, fail) },
 			"well": func(t *rapid.T) {
-				_ = all[rapid.IntRange(1, len(all)-1).Draw(t, "replica")].breaker.Do(bt.Context(), done)
+				_ = all[rapid.IntRange(1, len(all)-1).Draw(t, "replica")].breaker.Do(ctx, done)
 			},
 			"exchange": func(*rapid.T) { exchange(all) },
 			"time":     func(t *rapid.T) { wait(time.Duration(rapid.IntRange(1, 15).Draw(t, "s")) * time.Second) },

@@ -68,7 +68,7 @@ func NewBudget(o BudgetOptions) (*Budget, error) {
 }
 
 // second counts from 1, so that an empty slot is of no second.
-func (b *Budget) second() uint64 { return uint64(time.Since(b.epoch)/time.Second) + 1 }
+func (b *Budget) second() uint64 { return uint64(time.Since(b.epoch)/time.Second) + 1 } //nolint:gosec // time goes forward
 
 // Deposit counts one new call. [Retry] does so itself.
 func (b *Budget) Deposit() {
@@ -112,7 +112,7 @@ func (b *Budget) spend(uncounted int) bool {
 	}
 	allowed := b.options.Ratio * float64(calls)
 	low := allowed < float64(b.options.MinPerSecond*budgetSeconds)
-	if float64(retries+1) > allowed && !(low && now.retries < b.options.MinPerSecond) {
+	if float64(retries+1) > allowed && (!low || now.retries >= b.options.MinPerSecond) {
 		b.suppressed++
 		return false
 	}

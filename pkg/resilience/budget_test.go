@@ -42,7 +42,7 @@ func (m *budgetModel) spend(now int64) bool {
 }
 
 func TestBudgetBehavesAsItsModel(t *testing.T) {
-	resilience.CheckInBubble(t, func(_ *testing.T, t *rapid.T) {
+	inBubble(t, func(_ context.Context, t *rapid.T) {
 		m := &budgetModel{ratio: rapid.SampledFrom([]float64{0.2, 0.5, 1}).Draw(t, "ratio"), floor: rapid.IntRange(1, 4).Draw(t, "floor")}
 		b := newBudget(t, resilience.BudgetOptions{Ratio: m.ratio, MinPerSecond: m.floor})
 		start := time.Now()

@@ -120,8 +120,8 @@ func FuzzOptions(f *testing.F) {
 				t.Errorf("%s: got %v, want the first call let through", name, err)
 			}
 			err := p.Do(t.Context(), func(context.Context) error { return resilience.Permanent(errBoom) })
-			if !errors.Is(err, errBoom) {
-				t.Errorf("%s: got %v, want the function's own error", name, err)
+			if !errors.Is(err, errBoom) && !errors.Is(err, resilience.ErrRejected) { // one slow call may have been enough
+				t.Errorf("%s: got %v, want the function's own error or a rejection", name, err)
 			}
 		}
 	})

@@ -54,8 +54,8 @@ func (d Deadline) Do(ctx context.Context, next Func) error {
 	bound := newBound(ctx, at, hit)
 	defer bound.end()
 
-	err := next(bound)
-	if err == nil || !errors.Is(context.Cause(bound), hit) {
+	err := next(bound)                                       //nolint:contextcheck // it is ctx's child
+	if err == nil || !errors.Is(context.Cause(bound), hit) { //nolint:contextcheck // as above
 		return err
 	}
 	d.observe(hit)

@@ -8,6 +8,19 @@
 //		return ask(ctx, "...")
 //	})
 //
+// # Policies
+//
+// Outermost first, as they belong in a chain:
+//
+//   - [Deadline] bounds all of the work, every attempt and every wait.
+//   - [Retry] tries again, within a [Budget] shared by all who call a dependency.
+//   - [Breaker] stops calling a dependency that fails; every attempt counts for it.
+//     [Breakers] is the registry, [Ballot] lets replicas decide together.
+//   - [Timeout] bounds one attempt.
+//
+// [Gather] makes several calls at once. Every decision of a policy is reported
+// to its [Observer].
+//
 // # Verdicts
 //
 // What a failure means travels in the error itself, so that the code that
@@ -28,7 +41,8 @@
 //
 // # What it does not do
 //
-// It knows no broker, no agent and no HTTP. It starts no goroutines, logs
-// nothing, exports no metrics and recovers no panics: a panic passes through
-// every policy to the caller.
+// It knows no broker, no agent and no HTTP. It logs nothing, exports no metrics
+// and swallows no panics: a panic passes through every policy to the caller. It
+// leaves no goroutine behind: the few it starts end before the call that started
+// them returns.
 package resilience

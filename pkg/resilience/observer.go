@@ -75,11 +75,3 @@ func JoinObservers(observers ...Observer) Observer {
 		}
 	}
 }
-
-// observe keeps the check for nil at the one place. The event is built by the
-// caller only when somebody looks: see its uses.
-func (o Observer) observe(e Event) {
-	if o != nil {
-		o(e)
-	}
-}

@@ -264,7 +264,7 @@ func retryModel(o resilience.RetryOptions, s *script, deadline time.Duration) (a
 }
 
 func TestRetryBehavesAsItsModel(t *testing.T) {
-	resilience.CheckInBubble(t, func(bt *testing.T, t *rapid.T) {
+	inBubble(t, func(ctx context.Context, t *rapid.T) {
 		ms := func(name string, low, high int) time.Duration {
 			return time.Duration(rapid.IntRange(low, high).Draw(t, name)) * time.Millisecond
 		}
@@ -287,7 +287,7 @@ func TestRetryBehavesAsItsModel(t *testing.T) {
 		if took >= deadline {
 			t.Skip("the work itself passes the deadline")
 		}
-		ctx, cancel := context.WithTimeout(bt.Context(), deadline)
+		ctx, cancel := context.WithTimeout(ctx, deadline)
 		defer cancel()
 		start := time.Now()
 		err := newRetry(t, o).Do(ctx, s.do)

@@ -47,9 +47,9 @@ func (t Timeout) Do(ctx context.Context, next Func) error {
 	within.cause = hit
 	defer within.end()
 
-	err := next(&within.bound)
+	err := next(&within.bound) //nolint:contextcheck // it is ctx's child
 	// Matching hit itself leaves an earlier bound further out to that policy.
-	if err == nil || !errors.Is(context.Cause(&within.bound), hit) {
+	if err == nil || !errors.Is(context.Cause(&within.bound), hit) { //nolint:contextcheck // as above
 		return err
 	}
 	if t.Observer != nil {
