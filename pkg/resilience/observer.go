@@ -75,3 +75,10 @@ func JoinObservers(observers ...Observer) Observer {
 		}
 	}
 }
+
+// observe reports e, if anybody looks.
+func (o Observer) observe(e Event) {
+	if o != nil {
+		o(e)
+	}
+}
