@@ -18,9 +18,9 @@ type bound struct {
 	cause  error
 
 	started atomic.Pointer[started]
+	ended   atomic.Bool
 
-	mu    sync.Mutex
-	ended bool
+	mu sync.Mutex // held while started is made
 }
 
 // started is the real context behind a bound, once there is one.
@@ -45,7 +45,7 @@ func (b *bound) start() context.Context {
 	}
 	var s started
 	switch {
-	case b.ended:
+	case b.ended.Load():
 		s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(b.parent))
 		s.cancel()
 	case b.endedFirst():
@@ -54,6 +54,9 @@ func (b *bound) start() context.Context {
 		s.ctx, s.cancel = context.WithDeadlineCause(b.parent, b.at, b.cause)
 	}
 	b.started.Store(&s)
+	if b.ended.Load() { // end may not have seen what was stored just now
+		s.cancel()
+	}
 	return s.ctx
 }
 
@@ -76,9 +79,7 @@ func (b *bound) end() {
 	if b.started.Load() == nil && b.parent.Err() != nil {
 		b.start()
 	}
-	b.mu.Lock()
-	b.ended = true
-	b.mu.Unlock()
+	b.ended.Store(true)
 	if s := b.started.Load(); s != nil {
 		s.cancel()
 	}
@@ -104,10 +105,7 @@ func (b *bound) Err() error {
 }
 
 func (b *bound) over() bool {
-	b.mu.Lock()
-	ended := b.ended
-	b.mu.Unlock()
-	return ended || b.parent.Err() != nil || !time.Now().Before(b.at)
+	return b.ended.Load() || b.parent.Err() != nil || !time.Now().Before(b.at)
 }
 
 // Value implements context.Context. It is through the real context that package

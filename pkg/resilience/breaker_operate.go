@@ -1,6 +1,9 @@
 package resilience
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Reset closes the breaker whatever its state, isolation included, and starts
 // its stats anew. There is no ramp: the one who resets knows that the dependency
@@ -55,6 +58,37 @@ func (b *Breaker) State() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.state()
+}
+
+// Room says how many calls would be let through now, and, when none would, after
+// how long to ask again. A closed breaker has room for any number. It is for
+// those who take work from a queue: what is not taken needs not be rejected and
+// given back. Do decides anew, so room seen twice may be used once.
+func (b *Breaker) Room() (calls int, after time.Duration) {
+	g := b.gate.Load()
+	switch {
+	case g == nil:
+		return math.MaxInt, 0
+	case g.half:
+		taken := b.machine.Load().core.Counts()
+		calls = b.options.Probes - int(taken.Requests-taken.TotalExclusions)
+		after = b.busy.After
+	case g.ramp != nil:
+		if b.clock() >= g.ramp.until {
+			return math.MaxInt, 0
+		}
+		calls, after = int(g.ramp.successes.Load()+1-g.ramp.inFlight.Load()), b.crowded.After
+	default:
+		now := b.clock()
+		if now >= g.until {
+			return b.options.Probes, 0
+		}
+		after = g.refuse(now).After
+	}
+	if calls > 0 {
+		return calls, 0
+	}
+	return 0, after
 }
 
 // state holds mu.
