@@ -126,12 +126,19 @@ func TestRateLimitWaits(t *testing.T) {
 func TestRateLimitServesInOrderAndBoundsTheWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := mustRateLimit(t, resilience.RateLimitOptions{PerSecond: 1, MaxWait: 5 * time.Second})
+		var mu sync.Mutex
 		var order []int
 		var rejected atomic.Int64
 		var wg sync.WaitGroup
 		for i := range 10 {
 			wg.Go(func() {
-				if r.Do(t.Context(), func(context.Context) error { order = append(order, i); return nil }) != nil {
+				err := r.Do(t.Context(), func(context.Context) error {
+					mu.Lock()
+					defer mu.Unlock()
+					order = append(order, i)
+					return nil
+				})
+				if err != nil {
 					rejected.Add(1)
 				}
 			})
