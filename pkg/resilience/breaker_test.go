@@ -192,9 +192,18 @@ func TestBreakerKeepsCountUnderConcurrency(t *testing.T) {
 				} else {
 					made.Add(1)
 				}
-				if worker == 0 && i%500 == 0 {
+				switch {
+				case worker == 0 && i%500 == 0:
 					b.Isolate()
 					b.Release()
+				case worker == 1 && i%50 == 0:
+					b.Follow(resilience.Decision{Open: i%100 == 0})
+				case worker == 2 && i%10 == 0:
+					b.Room()
+					b.Vote("a")
+					if s := b.Stats(); s.SuccessCount+s.FailureCount != s.TotalCalls {
+						t.Errorf("got %+v, want the total to be the sum", s)
+					}
 				}
 			}
 		})
@@ -213,6 +222,29 @@ func TestBreakerKeepsCountUnderConcurrency(t *testing.T) {
 		}
 		state = e.To
 	}
+}
+
+// A pool that takes work only while there is room spends nothing on a dependency
+// that is away for ten minutes: each call it makes is one the breaker wants.
+func TestBreakerHasNoRoomDuringAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker(t, resilience.BreakerOptions{})
+		calls, rejected := 0, 0
+		for start := time.Now(); time.Since(start) < 10*time.Minute; {
+			room, after := b.Room()
+			if room == 0 {
+				wait(after)
+				continue
+			}
+			calls++
+			if errors.Is(b.Do(t.Context(), fail), resilience.ErrRejected) {
+				rejected++
+			}
+		}
+		if rejected != 0 || calls < 5+8 || calls > 5+9 {
+			t.Errorf("got %d calls and %d rejected, want 5 to open it and a probe for each 60 s to 66 s", calls, rejected)
+		}
+	})
 }
 
 func TestBreakerRejectsWithoutAllocating(t *testing.T) {
