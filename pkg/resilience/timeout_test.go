@@ -185,3 +185,27 @@ func message(err error) string {
 	}
 	return err.Error()
 }
+
+// Whoever kept the context learns that the work is over, and no timer is left.
+func TestTimeoutEndsItsContextWithTheWork(t *testing.T) {
+	for name, look := range map[string]func(context.Context){
+		"looked at":     func(ctx context.Context) { ctx.Done() },
+		"not looked at": func(context.Context) {},
+	} {
+		for kind, policy := range map[string]resilience.Policy{
+			"timeout":  resilience.Timeout{Limit: time.Hour},
+			"deadline": resilience.Deadline{Limit: time.Hour},
+		} {
+			var kept context.Context
+			err := policy.Do(t.Context(), func(ctx context.Context) error {
+				kept = ctx
+				look(ctx)
+				return ctx.Err()
+			})
+			if err != nil || !errors.Is(kept.Err(), context.Canceled) {
+				t.Errorf("%s, %s: got %v, then %v, want a context that ended with the work", kind, name, err, kept.Err())
+			}
+			<-kept.Done()
+		}
+	}
+}
