@@ -37,29 +37,35 @@ type Gathered[T any] struct {
 // end of ctx ends all. A panic in a call is raised again in the caller, after
 // the other calls have returned.
 //
-// A nil context, and a call without Do, are permanent errors of that outcome.
+// A nil context, a call without Do and one that ends its goroutine are permanent
+// errors of that outcome.
 func Gather[T any](ctx context.Context, calls ...Call[T]) []Gathered[T] {
 	outcomes := make([]Gathered[T], len(calls))
 	var (
 		wg       sync.WaitGroup
 		mu       sync.Mutex
-		panicked any
+		panicked *raised
 	)
 	for i := range calls {
 		wg.Go(func() {
-			defer func() {
-				if p := recover(); p != nil {
-					mu.Lock()
-					defer mu.Unlock()
+			caught(func() error {
+				outcomes[i] = calls[i].run(ctx)
+				return nil
+			}, func(err error, p *raised) {
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case p != nil:
 					panicked = p
+				case err != nil:
+					outcomes[i] = Gathered[T]{Name: calls[i].Name, Err: err}
 				}
-			}()
-			outcomes[i] = calls[i].run(ctx)
+			})
 		})
 	}
 	wg.Wait()
 	if panicked != nil {
-		panic(panicked)
+		panic(panicked.value)
 	}
 	return outcomes
 }

@@ -3,6 +3,7 @@ package resilience_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,6 +96,16 @@ func TestGatherRaisesAPanicInItsCallerOnceAllReturned(t *testing.T) {
 			resilience.Call[int]{Do: func(context.Context) (int, error) { wait(time.Second); return 0, nil }},
 		)
 	})
+}
+
+func TestGatherOfACallThatEndsItsGoroutine(t *testing.T) {
+	got := resilience.Gather(t.Context(), resilience.Call[int]{Name: "gone", Do: func(context.Context) (int, error) {
+		runtime.Goexit()
+		return 1, nil
+	}})
+	if got[0].Name != "gone" || got[0].Value != 0 || !resilience.IsPermanent(got[0].Err) {
+		t.Errorf("got %+v, want an error", got[0])
+	}
 }
 
 func TestGatherOfNothing(t *testing.T) {
