@@ -3,6 +3,7 @@ package resilience
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -15,3 +16,7 @@ func CheckInBubble(t *testing.T, property func(*testing.T, *rapid.T)) {
 		rapid.Check(struct{ rapid.TB }{t}, func(rt *rapid.T) { property(t, rt) })
 	})
 }
+
+// SetCompute replaces what keeps a core busy, which in virtual time would never
+// end.
+func (c *Chaos) SetCompute(compute func(d time.Duration)) { c.compute = compute }
