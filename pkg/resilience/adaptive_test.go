@@ -31,6 +31,7 @@ type served struct {
 }
 
 func newServed(t testing.TB, workers int, latency time.Duration) *served {
+	t.Helper()
 	return &served{
 		Bulkhead: mustBulkhead(t, resilience.BulkheadOptions{Slots: workers, MaxWaiting: 10000, MaxWait: time.Hour}),
 		latency:  latency,
@@ -66,6 +67,7 @@ func hammer(ctx context.Context, wg *sync.WaitGroup, callers int, p resilience.P
 
 func TestAdaptiveFindsTheLimit(t *testing.T) {
 	resilience.CheckInBubble(t, func(t *testing.T, rt *rapid.T) {
+		t.Helper()
 		workers := rapid.IntRange(3, 20).Draw(rt, "workers")
 		latency := time.Duration(rapid.IntRange(100, 1000).Draw(rt, "latency, ms")) * time.Millisecond
 		dependency := newServed(t, workers, latency)
@@ -79,11 +81,11 @@ func TestAdaptiveFindsTheLimit(t *testing.T) {
 		// Forty windows to get there, and then it stays, but for the moments in
 		// which it measures.
 		settle := 40 * max(time.Second, 10*latency/time.Duration(workers))
-		time.Sleep(settle)
+		wait(settle)
 		const looks = 40
 		sum, most := 0, 0
 		for range looks {
-			time.Sleep(settle / 20)
+			wait(settle / 20)
 			got := a.Stats().Slots
 			sum += got
 			most = max(most, got)
@@ -111,15 +113,15 @@ func TestAdaptiveFollowsTheDependency(t *testing.T) {
 				t.Errorf("%s: got %d slots, want from %d to %d", when, got, from, to)
 			}
 		}
-		time.Sleep(time.Minute)
+		wait(time.Minute)
 		within("settled", workers, 25)
 		dependency.slowDown(400 * time.Millisecond)
-		time.Sleep(30 * time.Second)
+		wait(30 * time.Second)
 		within("four times slower is congestion at first", 2, workers)
-		time.Sleep(5 * time.Minute)
+		wait(5 * time.Minute)
 		within("slower for good is not", workers, 25)
 		dependency.slowDown(100 * time.Millisecond)
-		time.Sleep(5 * time.Minute)
+		wait(5 * time.Minute)
 		within("fast again", workers, 25)
 	})
 }
@@ -135,14 +137,14 @@ func TestAdaptiveReplicasShareADependency(t *testing.T) {
 			a := mustAdaptive(t, resilience.AdaptiveOptions{Ceiling: 100, MaxWaiting: 1000, MaxWait: time.Hour})
 			replicas = append(replicas, a)
 			hammer(ctx, &wg, 100, a, dependency.call)
-			time.Sleep(time.Minute)
+			wait(time.Minute)
 		}
 		defer wg.Wait()
 		defer cancel()
 		const looks = 40
 		var sums [2]int
 		for range looks {
-			time.Sleep(5 * time.Second)
+			wait(5 * time.Second)
 			for i, a := range replicas {
 				sums[i] += a.Stats().Slots
 			}

@@ -203,8 +203,8 @@ func (c *Chaos) Service(name string) *ChaosPolicy {
 // Run carries out the CPU spikes that calls set off, until ctx ends; then it
 // returns nil. Everything else works without it.
 func (c *Chaos) Run(ctx context.Context) error {
-	if ctx == nil {
-		return usable(nil, nil)
+	if err := hasContext(ctx); err != nil {
+		return err
 	}
 	if !c.running.CompareAndSwap(false, true) {
 		return errRunning("chaos", c.o.Environment)

@@ -46,6 +46,7 @@ func TestChaosAgainstAModel(t *testing.T) {
 		until    time.Time
 	}
 	resilience.CheckInBubble(t, func(t *testing.T, rt *rapid.T) {
+		t.Helper()
 		c := mustChaos(t, resilience.ChaosOptions{})
 		model := map[string]*scenario{}
 		services := []string{"llm", "database"}
@@ -90,7 +91,7 @@ func TestChaosAgainstAModel(t *testing.T) {
 				delete(model, name)
 			},
 			"pass time": func(rt *rapid.T) {
-				time.Sleep(time.Duration(rapid.IntRange(1, 10).Draw(rt, "minutes")) * time.Minute)
+				wait(time.Duration(rapid.IntRange(1, 10).Draw(rt, "minutes")) * time.Minute)
 			},
 			"call": func(rt *rapid.T) {
 				service := rapid.SampledFrom(services).Draw(rt, "service")
@@ -127,6 +128,7 @@ func TestChaosAgainstAModel(t *testing.T) {
 // pattern returns which of the calls of each service fail, the services' calls
 // mixed in some order.
 func pattern(t testing.TB, seed uint64, order []string) map[string]string {
+	t.Helper()
 	c := mustChaos(t, resilience.ChaosOptions{Seed: seed})
 	mustAdd(t, c, resilience.Scenario{Kind: resilience.ServiceFailure, Probability: 0.3})
 	met := map[string]string{}

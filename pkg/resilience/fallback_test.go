@@ -59,6 +59,7 @@ func (d did) tried() bool { return d != says && d != tooShort }
 // as they behave, and the verdict speaks for all.
 func TestFallbackAgainstAModel(t *testing.T) {
 	resilience.CheckInBubble(t, func(t *testing.T, rt *rapid.T) {
+		t.Helper()
 		behaviours := rapid.SliceOfN(rapid.SampledFrom([]did{answers, fails, isFinal, rejects, asksLater, says, tooShort}), 1, 6).Draw(rt, "rungs")
 		var o resilience.FallbackOptions
 		var tried, wantTried []int

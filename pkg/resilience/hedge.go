@@ -78,7 +78,7 @@ func Hedged[T any](ctx context.Context, h *Hedge, fn func(context.Context) (T, e
 	case fn == nil:
 		return zero, errNilFunc()
 	}
-	if err := usable(ctx, func(context.Context) error { return nil }); err != nil {
+	if err := hasContext(ctx); err != nil {
 		return zero, err
 	}
 	if !h.o.Deposited {

@@ -33,6 +33,7 @@ type hedgedCall struct {
 // until one has ended; the earliest success is the answer, in its time.
 func TestHedgedAgainstAModel(t *testing.T) {
 	resilience.CheckInBubble(t, func(t *testing.T, rt *rapid.T) {
+		t.Helper()
 		const delay = 10*time.Second + time.Nanosecond // never in the moment in which a call ends
 		most := rapid.IntRange(1, 3).Draw(rt, "max")
 		var calls []hedgedCall

@@ -23,7 +23,7 @@ type permits struct {
 	// half, signed), so that one compare-and-swap sees both: nobody overtakes
 	// the queue. While somebody waits only the holder of mu changes it, and
 	// nothing is free.
-	state atomic.Uint64
+	state atomic.Int64
 
 	mu          sync.Mutex
 	first, last *waiter
@@ -45,14 +45,21 @@ const (
 	ended           // its context ended
 )
 
-func packed(waiting uint32, free int32) uint64 { return uint64(waiting)<<32 | uint64(uint32(free)) }
+// packed is waiting * 2^32 + free. Of the lower half, what is above its middle
+// stands for a negative number.
+func packed(waiting, free int) int64 { return int64(waiting)<<32 + int64(free) }
 
-func unpacked(state uint64) (waiting uint32, free int32) { return uint32(state >> 32), int32(state) }
+func unpacked(state int64) (waiting, free int) {
+	low := state & (1<<32 - 1)
+	if low >= 1<<31 {
+		low -= 1 << 32
+	}
+	return int((state - low) >> 32), int(low)
+}
 
 // count returns how many wait and how many are free.
 func (p *permits) count() (waiting, free int) {
-	w, f := unpacked(p.state.Load())
-	return int(w), int(f)
+	return unpacked(p.state.Load())
 }
 
 // try takes a permit if one is free; while somebody waits, none is.
@@ -77,7 +84,7 @@ func (p *permits) add(n int) {
 		if waiting > 0 {
 			break
 		}
-		if p.state.CompareAndSwap(state, packed(0, free+int32(n))) {
+		if p.state.CompareAndSwap(state, packed(0, free+n)) {
 			return
 		}
 	}
@@ -86,8 +93,8 @@ func (p *permits) add(n int) {
 	for {
 		state := p.state.Load()
 		waiting, free := unpacked(state)
-		served := min(max(free+int32(n), 0), int32(min(waiting, math.MaxInt32)))
-		if !p.state.CompareAndSwap(state, packed(waiting-uint32(served), free+int32(n)-served)) {
+		served := min(max(free+n, 0), waiting)
+		if !p.state.CompareAndSwap(state, packed(waiting-served, free+n-served)) {
 			continue // the last one waiting left before mu was held
 		}
 		for range served {
@@ -140,7 +147,7 @@ func (p *permits) enqueue(maxWaiting int) (*waiter, outcome) {
 			if p.state.CompareAndSwap(state, packed(0, free-1)) {
 				return nil, granted
 			}
-		case int(waiting) >= maxWaiting:
+		case waiting >= maxWaiting:
 			return nil, full
 		case p.state.CompareAndSwap(state, packed(waiting+1, free)):
 			w := &waiter{granted: make(chan struct{})}
@@ -160,7 +167,7 @@ func (p *permits) leave(w *waiter) bool {
 	default:
 	}
 	p.unlink(w)
-	p.state.Add(^uint64(1<<32 - 1)) // one less waiting
+	p.state.Add(-1 << 32) // one less waiting
 	return true
 }
 

@@ -19,6 +19,9 @@ type queued struct {
 	cancel context.CancelFunc
 }
 
+// pass lets virtual time pass.
+func pass(d time.Duration) { <-time.After(d) }
+
 // permitsModel is what permits should do: a number, and a plain list of those
 // who wait.
 type permitsModel struct {
@@ -49,6 +52,7 @@ func (m *permitsModel) leave(out outcome, gone func(queued) bool) {
 // the model after each.
 func TestPermitsAgainstAModel(t *testing.T) {
 	CheckInBubble(t, func(t *testing.T, rt *rapid.T) {
+		t.Helper()
 		const limit = 10 * time.Second
 		maxWaiting := rapid.IntRange(0, 4).Draw(rt, "max waiting")
 		var p permits
@@ -96,7 +100,7 @@ func TestPermitsAgainstAModel(t *testing.T) {
 				q.cancel()
 			},
 			"pass time": func(rt *rapid.T) {
-				time.Sleep(time.Duration(rapid.IntRange(1, 6).Draw(rt, "seconds")) * time.Second)
+				pass(time.Duration(rapid.IntRange(1, 6).Draw(rt, "seconds")) * time.Second)
 				m.leave(late, func(q queued) bool { return !q.until.After(time.Now()) })
 			},
 			"": func(rt *rapid.T) {
@@ -116,7 +120,7 @@ func TestPermitsAgainstAModel(t *testing.T) {
 			},
 		}
 		defer wg.Wait()
-		defer time.Sleep(2 * limit)
+		defer pass(2 * limit)
 		rt.Repeat(actions)
 	})
 }
@@ -172,7 +176,7 @@ func TestPermitsGrantedInTheLastMoment(t *testing.T) {
 		giveUp func(cancel func())
 	}{
 		{"of its context", func(cancel func()) { cancel() }},
-		{"of its patience", func(func()) { time.Sleep(time.Second) }},
+		{"of its patience", func(func()) { pass(time.Second) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -184,7 +188,7 @@ func TestPermitsGrantedInTheLastMoment(t *testing.T) {
 					ctx, cancel := context.WithCancel(t.Context())
 					wg.Go(func() { out = p.wait(ctx, time.Second, 1) })
 					synctest.Wait()
-					wg.Go(func() { time.Sleep(time.Second); p.add(1) })
+					wg.Go(func() { pass(time.Second); p.add(1) })
 					tt.giveUp(cancel)
 					p.add(1)
 					wg.Wait()

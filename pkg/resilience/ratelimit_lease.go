@@ -15,8 +15,8 @@ const (
 // Run leases tokens until ctx ends; then it gives back what is left and returns
 // nil. It may be called again after it returned.
 func (s *SharedRateLimit) Run(ctx context.Context) error {
-	if ctx == nil {
-		return usable(nil, nil)
+	if err := hasContext(ctx); err != nil {
+		return err
 	}
 	if !s.running.CompareAndSwap(false, true) {
 		return errRunning("shared rate limit", s.o.Name)

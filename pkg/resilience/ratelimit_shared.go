@@ -180,3 +180,8 @@ func (s *SharedRateLimit) Stats() SharedRateLimitStats {
 func errRunning(what, name string) error {
 	return Permanent(fmt.Errorf("%s %s: Run is running already", what, name))
 }
+
+// hasContext is usable for what takes no function.
+func hasContext(ctx context.Context) error {
+	return usable(ctx, func(context.Context) error { return nil })
+}

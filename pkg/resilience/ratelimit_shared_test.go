@@ -64,6 +64,7 @@ type cluster struct {
 
 // start makes a replica for each demand, in calls a second.
 func (c *cluster) start(ctx context.Context, t testing.TB, o resilience.SharedRateLimitOptions, demands ...float64) {
+	t.Helper()
 	c.passed = make([]atomic.Int64, len(demands))
 	for i, demand := range demands {
 		o.Replica = fmt.Sprint("replica-", i)
@@ -140,6 +141,7 @@ func TestSharedRateLimitIsExactOverThreeReplicas(t *testing.T) {
 
 func TestSharedRateLimitIsExactForAnyLimit(t *testing.T) {
 	resilience.CheckInBubble(t, func(t *testing.T, rt *rapid.T) {
+		t.Helper()
 		perSecond := rapid.Float64Range(2, 200).Draw(rt, "per second")
 		demands := rapid.SliceOfN(rapid.Float64Range(0.1, 3), 3, 3).Draw(rt, "demand, of the limit")
 		sumOfDemand := 0.0

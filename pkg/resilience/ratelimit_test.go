@@ -31,13 +31,14 @@ func pass(context.Context) error { return nil }
 // when the bucket has a token.
 func TestRateLimitAgainstATokenBucket(t *testing.T) {
 	resilience.CheckInBubble(t, func(t *testing.T, rt *rapid.T) {
+		t.Helper()
 		perSecond := float64(rapid.IntRange(1, 64).Draw(rt, "per second"))
 		burst := rapid.IntRange(1, 600).Draw(rt, "burst")
 		r := mustRateLimit(t, resilience.RateLimitOptions{PerSecond: perSecond, Burst: burst})
 		tokens, last := float64(burst), time.Now()
 		stashed := float64(burst / 8) // so many at most are left in the stash, and the rest refills
 		for range rapid.IntRange(1, 50).Draw(rt, "steps") {
-			time.Sleep(time.Second * time.Duration(rapid.IntRange(0, 512).Draw(rt, "pause, 1/64 s")) / 64)
+			wait(time.Second * time.Duration(rapid.IntRange(0, 512).Draw(rt, "pause, 1/64 s")) / 64)
 			calls := rapid.IntRange(1, 100).Draw(rt, "calls")
 			tokens = min(float64(burst), tokens+perSecond*time.Since(last).Seconds())
 			last = time.Now()
@@ -71,7 +72,7 @@ func TestRateLimitHoldsUnderConcurrency(t *testing.T) {
 						if r.Do(t.Context(), pass) == nil {
 							passed.Add(1)
 						}
-						time.Sleep(time.Duration(i+1) * time.Millisecond)
+						wait(time.Duration(i+1) * time.Millisecond)
 					}
 				})
 			}

@@ -54,7 +54,7 @@ func (s *SingleFlight[K, V]) Do(ctx context.Context, key K, fn func(context.Cont
 	if fn == nil {
 		return value, false, errNilFunc()
 	}
-	if err := usable(ctx, func(context.Context) error { return nil }); err != nil {
+	if err := hasContext(ctx); err != nil {
 		return value, false, err
 	}
 	f, work := s.board(ctx, key)

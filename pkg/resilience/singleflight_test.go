@@ -21,6 +21,7 @@ import (
 // while it waited, and a call whose callers have all gone ends.
 func TestSingleFlightAgainstItsPromises(t *testing.T) {
 	resilience.CheckInBubble(t, func(t *testing.T, rt *rapid.T) {
+		t.Helper()
 		var s resilience.SingleFlight[int, int]
 		var runs, inside [2]atomic.Int64
 		var wg sync.WaitGroup
@@ -55,7 +56,7 @@ func TestSingleFlightAgainstItsPromises(t *testing.T) {
 				}
 			})
 			pause := time.Duration(rapid.IntRange(0, 3000).Draw(rt, "pause, ms")) * time.Millisecond
-			time.Sleep(pause)
+			wait(pause)
 		}
 		wg.Wait()
 		if inside[0].Load()+inside[1].Load() != 0 {
