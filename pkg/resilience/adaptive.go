@@ -75,7 +75,7 @@ type AdaptiveBulkhead struct {
 	epoch    time.Time
 	samples  latencyWindow
 
-	enough  atomic.Uint32 // how many calls make a window: fewer while the unloaded latency is measured
+	enough  atomic.Int64 // how many calls make a window: fewer while the unloaded latency is measured
 	changed atomic.Int64  // when the limit last changed, since epoch; calls from before say nothing about it
 
 	mu     sync.Mutex // held by the one that closes a window
@@ -112,7 +112,7 @@ func NewAdaptiveBulkhead(o AdaptiveOptions) (*AdaptiveBulkhead, error) {
 			limit: o.Initial, starting: true,
 		},
 	}
-	a.enough.Store(uint32(o.MinCalls))
+	a.enough.Store(int64(o.MinCalls))
 	return a, nil
 }
 
@@ -167,7 +167,7 @@ func (a *AdaptiveBulkhead) learn(ctx context.Context, started time.Duration, err
 	if _, free := a.bulkhead.permits.count(); 2*free <= int(a.bulkhead.slots.Load()) {
 		a.samples.used.Store(true)
 	}
-	var calls uint32
+	var calls int64
 	switch signalOf(ctx, err) {
 	case signalNone:
 		return
@@ -194,7 +194,7 @@ func (a *AdaptiveBulkhead) adjust(now time.Duration) {
 	if a.limit.probing > 0 {
 		enough = (enough + 3) / 4
 	}
-	a.enough.Store(uint32(enough))
+	a.enough.Store(int64(enough))
 	if before == after {
 		return
 	}

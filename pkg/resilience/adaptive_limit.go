@@ -97,30 +97,30 @@ func (a *aimd) probe(now time.Duration, w windowed) {
 // 1 us up, so that a bucket is at most a quarter wide of its lower end. It needs
 // no lock; a call counted while the window is taken is in this one or the next.
 type latencyWindow struct {
-	calls, congested atomic.Uint32
+	calls, congested atomic.Int64
 	used             atomic.Bool
-	buckets          [latencyBuckets]atomic.Uint32
+	buckets          [latencyBuckets]atomic.Int64
 }
 
 const latencyBuckets = 4 * 40 // up to some 12 days
 
 // add counts one call and returns how many the window holds.
-func (w *latencyWindow) add(d time.Duration) uint32 {
+func (w *latencyWindow) add(d time.Duration) int64 {
 	w.buckets[bucketOf(d)].Add(1)
 	return w.calls.Add(1)
 }
 
 // addCongested counts one call that was told to come back later, whose latency
 // says nothing, and returns how many the window holds.
-func (w *latencyWindow) addCongested() uint32 {
+func (w *latencyWindow) addCongested() int64 {
 	w.congested.Add(1)
 	return w.calls.Add(1)
 }
 
 // take empties the window and returns what it held.
 func (w *latencyWindow) take() windowed {
-	var counts [latencyBuckets]uint32
-	var sum uint32
+	var counts [latencyBuckets]int64
+	var sum int64
 	for i := range w.buckets {
 		if w.buckets[i].Load() != 0 {
 			counts[i] = w.buckets[i].Swap(0)
@@ -130,7 +130,7 @@ func (w *latencyWindow) take() windowed {
 	w.calls.Store(0)
 	congested := w.congested.Swap(0)
 	taken := windowed{used: w.used.Swap(false), congested: float64(congested) / float64(max(sum+congested, 1))}
-	var below uint32
+	var below int64
 	for i, n := range counts {
 		if below += n; n > 0 && 2*below >= sum {
 			taken.median = bucketStart(i)
@@ -145,12 +145,12 @@ func (w *latencyWindow) take() windowed {
 func bucketOf(d time.Duration) int {
 	us := uint64(max(d/time.Microsecond, 0)) + 4 // the smallest doubling of four steps
 	doubling := bits.Len64(us) - 3
-	return min(4*doubling+int(us>>doubling)-4, latencyBuckets-1)
+	return min(4*doubling+int(us>>doubling&7)-4, latencyBuckets-1)
 }
 
 // bucketStart returns the least latency of bucket i, and 1 us for the first: a
 // baseline is never zero.
 func bucketStart(i int) time.Duration {
-	us := uint64(4+i%4) << (i / 4)
-	return max(time.Duration(us-4)*time.Microsecond, time.Microsecond)
+	us := time.Duration(4+i%4)<<(i/4) - 4
+	return max(us*time.Microsecond, time.Microsecond)
 }

@@ -28,21 +28,25 @@ func TestCheckOrder(t *testing.T) {
 		{"the same order", map[string]resilience.Chain{"a": {cpu, timeout, io}, "b": {cpu, io, model}}, ""},
 		{"one after another chain's", map[string]resilience.Chain{"a": {cpu}, "b": {io}}, ""},
 		{
-			"the other way round", map[string]resilience.Chain{"a": {cpu, timeout, io}, "b": {io, cpu}},
+			"the other way round",
+			map[string]resilience.Chain{"a": {cpu, timeout, io}, "b": {io, cpu}},
 			`bulkheads in a cycle: a holds "cpu" and takes "io"; b holds "io" and takes "cpu"`,
 		},
 		{"twice the same", map[string]resilience.Chain{"a": {cpu, cpu}}, `bulkheads in a cycle: a holds "cpu" and takes "cpu"`},
 		{
-			"over three", map[string]resilience.Chain{"a": {cpu, io}, "b": {io, model}, "c": {resilience.Chain{model}, resilience.Chain{cpu}}},
+			"over three",
+			map[string]resilience.Chain{"a": {cpu, io}, "b": {io, model}, "c": {resilience.Chain{model}, resilience.Chain{cpu}}},
 			`bulkheads in a cycle: a holds "cpu" and takes "io"; b holds "io" and takes "model"; c holds "model" and takes "cpu"`,
 		},
 		{
-			"within a rung", map[string]resilience.Chain{"a": {cpu, ladder}},
+			"within a rung",
+			map[string]resilience.Chain{"a": {cpu, ladder}},
 			`bulkheads in a cycle: a holds "cpu" and takes "cpu"` + "\n" +
 				`bulkheads in a cycle: a holds "io" and takes "cpu"; a holds "cpu" and takes "io"`,
 		},
 		{
-			"around the rest of a chain", map[string]resilience.Chain{"a": {ladder, io}},
+			"around the rest of a chain",
+			map[string]resilience.Chain{"a": {ladder, io}},
 			`bulkheads in a cycle: a holds "io" and takes "io"` + "\n" +
 				`bulkheads in a cycle: a holds "cpu" and takes "io"; a holds "io" and takes "cpu"`,
 		},
