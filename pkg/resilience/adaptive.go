@@ -76,7 +76,7 @@ type AdaptiveBulkhead struct {
 	samples  latencyWindow
 
 	enough  atomic.Int64 // how many calls make a window: fewer while the unloaded latency is measured
-	changed atomic.Int64  // when the limit last changed, since epoch; calls from before say nothing about it
+	changed atomic.Int64 // when the limit last changed, since epoch; calls from before say nothing about it
 
 	mu     sync.Mutex // held by the one that closes a window
 	opened time.Duration

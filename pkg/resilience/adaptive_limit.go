@@ -151,6 +151,6 @@ func bucketOf(d time.Duration) int {
 // bucketStart returns the least latency of bucket i, and 1 us for the first: a
 // baseline is never zero.
 func bucketStart(i int) time.Duration {
-	us := time.Duration(4+i%4)<<(i/4) - 4
-	return max(us*time.Microsecond, time.Microsecond)
+	us := int64(4+i%4)<<(i/4) - 4
+	return max(time.Duration(us)*time.Microsecond, time.Microsecond)
 }
