@@ -12,14 +12,21 @@
 //
 // Outermost first, as they belong in a chain:
 //
+//   - [Fallback] is a ladder: ways to answer, each with policies of its own.
 //   - [Deadline] bounds all of the work, every attempt and every wait.
 //   - [Retry] tries again, within a [Budget] shared by all who call a dependency.
 //   - [Breaker] stops calling a dependency that fails; every attempt counts for it.
 //     [Breakers] is the registry, [Ballot] lets replicas decide together.
+//   - [RateLimit] bounds how often calls start, [SharedRateLimit] on all replicas
+//     together.
+//   - [Bulkhead] bounds how many run at once; [AdaptiveBulkhead] finds out how many
+//     may. Bulkheads may be shared: see [CheckOrder].
 //   - [Timeout] bounds one attempt.
+//   - [ChaosPolicy] injects the faults of a [Chaos].
 //
-// [Gather] makes several calls at once. Every decision of a policy is reported
-// to its [Observer].
+// [Gather] makes several calls at once, [SingleFlight] one call for several
+// callers, and [Hedged] a second call beside a slow first one. Every decision of
+// a policy is reported to its [Observer].
 //
 // # Verdicts
 //
@@ -43,6 +50,6 @@
 //
 // It knows no broker, no agent and no HTTP. It logs nothing, exports no metrics
 // and swallows no panics: a panic passes through every policy to the caller. It
-// leaves no goroutine behind: the few it starts end before the call that started
-// them returns.
+// leaves no goroutine behind: the few it starts end before the last call that waits
+// for them returns.
 package resilience

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,11 +97,10 @@ func TestHedgedAgainstAModel(t *testing.T) {
 
 func TestHedgedKeepsTheFirstSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		calls := 0
+		var calls atomic.Int64
 		got, err := resilience.Hedged(t.Context(), mustHedge(t, resilience.HedgeOptions{Delay: time.Second}),
-			func(context.Context) (int, error) { // looks at no context
-				i := calls
-				calls++
+			func(context.Context) (int64, error) { // looks at no context
+				i := calls.Add(1) - 1
 				wait(time.Duration(5-3*i) * time.Second)
 				return i, nil
 			})
