@@ -126,6 +126,14 @@ func TestFallbackAgainstAModel(t *testing.T) {
 		if got := errors.Is(err, resilience.ErrRejected); got != rejected {
 			rt.Fatalf("rejected: got %v, want %v, of %v", got, rejected, behaviours)
 		}
+		var rejection *resilience.RejectedError
+		if got, want := errors.As(err, &rejection), rejected && slices.Contains(behaviours, rejects); got != want {
+			rt.Fatalf("finds a rejection: got %v, want %v, of %v", got, want, behaviours)
+		}
+		var rung *resilience.RungError
+		if !errors.As(err, &rung) || rung != answer.Passed[0] {
+			rt.Fatalf("finds a rung's error: got %v, want that of the first rung", rung)
+		}
 		wantDelay := time.Duration(0)
 		switch {
 		case rejected && slices.Contains(behaviours, rejects):
@@ -242,39 +250,6 @@ func TestFallbackRefusesWhatCannotWork(t *testing.T) {
 	if _, err := f.Answer(t.Context(), nil); !resilience.IsPermanent(err) {
 		t.Errorf("nil function: got %v, want a permanent error", err)
 	}
-}
-
-func ExampleFallback() {
-	primary := func(context.Context) (string, error) { return "", errors.New("model overloaded") }
-	ladder, err := resilience.NewFallback(resilience.FallbackOptions{
-		Name: "summarizer",
-		Rungs: []resilience.Rung{
-			{Name: "primary", Policy: resilience.Timeout{Limit: 30 * time.Second}},
-			{Name: "fallback", When: func(context.Context) error { return errors.New("flag second_model is off") }},
-			{Name: "static"},
-		},
-	})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	var text string
-	answer, err := ladder.Answer(context.Background(), func(ctx context.Context, rung int) (err error) {
-		if rung == 2 {
-			text = "The service is busy."
-			return nil
-		}
-		text, err = primary(ctx)
-		return err
-	})
-	fmt.Println(answer.Rung, text, err)
-	for _, why := range answer.Passed {
-		fmt.Println(why)
-	}
-	// Output:
-	// static The service is busy. <nil>
-	// rung primary: model overloaded
-	// rung fallback skipped: flag second_model is off
 }
 
 func BenchmarkFallback(b *testing.B) {

@@ -2,6 +2,7 @@ package resilience_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -75,4 +76,37 @@ func ExampleSharedRateLimit() {
 	// Output:
 	// <nil>
 	// <nil>
+}
+
+func ExampleFallback() {
+	primary := func(context.Context) (string, error) { return "", errors.New("model overloaded") }
+	ladder, err := resilience.NewFallback(resilience.FallbackOptions{
+		Name: "summarizer",
+		Rungs: []resilience.Rung{
+			{Name: "primary", Policy: resilience.Timeout{Limit: 30 * time.Second}},
+			{Name: "fallback", When: func(context.Context) error { return errors.New("flag second_model is off") }},
+			{Name: "static"},
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var text string
+	answer, err := ladder.Answer(context.Background(), func(ctx context.Context, rung int) (err error) {
+		if rung == 2 {
+			text = "The service is busy."
+			return nil
+		}
+		text, err = primary(ctx)
+		return err
+	})
+	fmt.Println(answer.Rung, text, err)
+	for _, why := range answer.Passed {
+		fmt.Println(why)
+	}
+	// Output:
+	// static The service is busy. <nil>
+	// rung primary: model overloaded
+	// rung fallback skipped: flag second_model is off
 }

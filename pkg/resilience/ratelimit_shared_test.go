@@ -284,21 +284,3 @@ func TestSharedRateLimitRefusesWhatCannotWork(t *testing.T) {
 	wantFields(t, err, "Burst is 19; it must hold what two intervals of 100ms bring")
 	refusesMisuse(t, mustShared(t, resilience.SharedRateLimitOptions{Name: "a", PerSecond: 100, Store: &keptBuckets{}, Replica: "a"}))
 }
-
-func BenchmarkSharedRateLimit(b *testing.B) {
-	s := mustShared(b, resilience.SharedRateLimitOptions{
-		Name: "openai", PerSecond: 5e8, Burst: 5e8, Store: &keptBuckets{}, Replica: "a",
-	})
-	ctx, cancel := context.WithCancel(b.Context())
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = s.Run(ctx) })
-	defer wg.Wait()
-	defer cancel()
-	for s.Stats().Local { // until the first lease
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		_ = s.Do(ctx, pass)
-	}
-	b.ReportMetric(float64(s.Stats().Rejected)/float64(b.N), "rejected/op")
-}

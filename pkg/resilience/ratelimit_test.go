@@ -229,3 +229,21 @@ func BenchmarkRateLimit(b *testing.B) {
 		}
 	})
 }
+
+func BenchmarkSharedRateLimit(b *testing.B) {
+	s := mustShared(b, resilience.SharedRateLimitOptions{
+		Name: "openai", PerSecond: 5e8, Burst: 5e8, Store: &keptBuckets{}, Replica: "a",
+	})
+	ctx, cancel := context.WithCancel(b.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = s.Run(ctx) })
+	defer wg.Wait()
+	defer cancel()
+	for s.Stats().Local { // until the first lease
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = s.Do(ctx, pass)
+	}
+	b.ReportMetric(float64(s.Stats().Rejected)/float64(b.N), "rejected/op")
+}
