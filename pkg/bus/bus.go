@@ -149,7 +149,10 @@ func (b *Bus) dial(ctx context.Context, url string, opts []nats.Option) error {
 	if err != nil {
 		return err
 	}
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc,
+		jetstream.WithDefaultTimeout(publishTimeout),
+		jetstream.WithPublishAsyncTimeout(publishTimeout),
+		jetstream.WithPublishAsyncMaxPending(maxUnconfirmed))
 	if err != nil {
 		nc.Close()
 		return err

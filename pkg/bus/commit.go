@@ -19,6 +19,9 @@ const (
 	minBatch = 30
 )
 
+// maxUnconfirmed bounds the messages that wait for their confirmation at the same time.
+const maxUnconfirmed = 1 << 16
+
 // A committer publishes messages and waits for their confirmation. With grouping it
 // commits what waits for the same stream as one atomic batch: one fsync for all, as
 // databases do for their logs. It starts no goroutine: the first caller that finds
@@ -179,10 +182,23 @@ func (c *committer) atomic(ctx context.Context, batch []*commitWaiter) bool {
 	return true
 }
 
+// single stores one message. It publishes asynchronously and waits, which costs
+// less than a request of its own; the client library ends the wait after publishTimeout.
 func (c *committer) single(ctx context.Context, msg *nats.Msg) (uint64, error) {
-	ack, err := c.js.PublishMsg(ctx, msg)
+	future, err := c.js.PublishMsgAsync(msg)
 	if err != nil {
 		return 0, err
 	}
-	return ack.Sequence, nil
+	return await(ctx, future)
+}
+
+func await(ctx context.Context, future jetstream.PubAckFuture) (uint64, error) {
+	select {
+	case ack := <-future.Ok():
+		return ack.Sequence, nil
+	case err := <-future.Err():
+		return 0, err
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
 }

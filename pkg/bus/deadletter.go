@@ -148,7 +148,7 @@ func readDeadLetter(msg *jetstream.RawStreamMsg) (DeadLetter, error) {
 		First:       parseTime(h.Get(HeaderDeadFirst)),
 		Last:        parseTime(h.Get(HeaderDeadLast)),
 		Worker:      h.Get(HeaderDeadWorker),
-		Replays:     replays(h),
+		Replays:     replays(get(h, HeaderReplay)),
 		Origin:      readOrigin(h),
 		Header:      h,
 		Payload:     msg.Data,
@@ -212,9 +212,7 @@ func (b *Bus) Replay(ctx context.Context, d DeadLetter) error {
 // supersededBy reports whether a result answers a later run of this request.
 func (d *DeadLetter) supersededBy(o Origin) bool { return o.replays(d.Origin) }
 
-func replays(h nats.Header) int {
-	return int(min(parseUint(get(h, HeaderReplay)), maxReplays))
-}
+func replays(header string) int { return int(min(parseUint(header), maxReplays)) }
 
 var variable = regexp.MustCompile(`0x[0-9a-fA-F]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9]+`)
 

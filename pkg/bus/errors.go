@@ -93,6 +93,9 @@ func publishError(err error) error {
 
 // oneLine makes an error's text fit a header or a table cell.
 func oneLine(s string, limit int) string {
+	if s == "" {
+		return ""
+	}
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '

@@ -43,7 +43,7 @@ func (p *Pool) receive(work context.Context, lane Lane, msg *nats.Msg) {
 	ctx, cancel := context.WithCancelCause(work)
 	e := &execution{lane: lane, msg: msg, cancel: cancel}
 	p.mu.Lock()
-	ok := p.slots.arrived(lane, meta.NumPending)
+	ok := !p.ended && p.slots.arrived(lane, meta.NumPending)
 	if ok {
 		p.held[e] = struct{}{}
 	}
@@ -53,11 +53,34 @@ func (p *Pool) receive(work context.Context, lane Lane, msg *nats.Msg) {
 		p.settleMessage(e, func() error { return msg.Nak() })
 		return
 	}
-	p.running.Go(func() {
-		defer p.release(e)
-		p.handle(ctx, e, meta)
-	})
+	a := assignment{ctx, e, meta}
+	select {
+	case p.idle <- a:
+	default:
+		p.running.Go(func() { p.work(a) })
+	}
 	p.replan()
+}
+
+// An assignment is a message for a slot.
+type assignment struct {
+	ctx  context.Context //nolint:containedctx // handed from one goroutine to another, not kept
+	e    *execution
+	meta *nats.MsgMetadata
+}
+
+// work is a slot's goroutine. It stays for further messages, because a fresh one
+// would have to grow its stack for each.
+func (p *Pool) work(a assignment) {
+	for {
+		p.handle(a.ctx, a.e, a.meta)
+		p.release(a.e)
+		select {
+		case a = <-p.idle:
+		case <-p.done:
+			return
+		}
+	}
 }
 
 // release frees the slot.

@@ -57,6 +57,35 @@ func get(h nats.Header, key string) string {
 	return ""
 }
 
+// requestHeaders are the headers of a request that Genesis reads.
+type requestHeaders struct {
+	deadline, replyTo, client, traceparent, replay, earlier, msgID, newID string
+}
+
+// readRequestHeaders reads them in one pass, whatever the case of their names.
+func readRequestHeaders(h nats.Header) requestHeaders {
+	var r requestHeaders
+	for k, v := range h {
+		if len(v) == 0 {
+			continue
+		}
+		for _, known := range [...]struct {
+			name  string
+			value *string
+		}{
+			{HeaderDeadline, &r.deadline}, {HeaderReplyTo, &r.replyTo}, {HeaderClient, &r.client},
+			{HeaderTraceparent, &r.traceparent}, {HeaderReplay, &r.replay}, {HeaderOriginEarlier, &r.earlier},
+			{HeaderMsgID, &r.msgID}, {HeaderNewID, &r.newID},
+		} {
+			if len(k) == len(known.name) && strings.EqualFold(k, known.name) {
+				*known.value = v[0]
+				break
+			}
+		}
+	}
+	return r
+}
+
 func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // parseTime reads a time that Genesis wrote itself; anything else is the zero time.
@@ -69,6 +98,9 @@ func parseTime(s string) time.Time {
 }
 
 func parseUint(s string) uint64 {
+	if s == "" { // the common case; an error would be allocated
+		return 0
+	}
 	n, err := strconv.ParseUint(s, 10, 64)
 	if err != nil {
 		return 0

@@ -69,19 +69,20 @@ type delivery struct {
 // open reads a message. A malformed one is returned with its error and with
 // everything that is known, so that it can be filed.
 func open(msg *nats.Msg, meta *nats.MsgMetadata, agent string, lane Lane) (*delivery, error) {
+	h := readRequestHeaders(msg.Header)
 	d := &delivery{
 		msg:     msg,
 		meta:    meta,
 		started: time.Now(),
-		replyTo: get(msg.Header, HeaderReplyTo),
-		newID:   msg.Header.Get(HeaderNewID) != "",
+		replyTo: h.replyTo,
+		newID:   h.newID != "",
 		origin: Origin{
 			Stream: meta.Stream, Sequence: meta.Sequence.Stream, Subject: msg.Subject,
-			Time: meta.Timestamp, Earlier: parseSequences(msg.Header.Get(HeaderOriginEarlier)),
+			Time: meta.Timestamp, Earlier: parseSequences(h.earlier),
 		},
 		job: Job{
 			Agent: agent, Lane: lane, Deliveries: meta.NumDelivered, Published: meta.Timestamp,
-			Replays: replays(msg.Header), Client: oneLine(get(msg.Header, HeaderClient), maxID), Traceparent: get(msg.Header, HeaderTraceparent),
+			Replays: replays(h.replay), Client: oneLine(h.client, maxID), Traceparent: h.traceparent,
 		},
 	}
 	_, _, token, err := parseRequestSubject(msg.Subject)
@@ -91,15 +92,15 @@ func open(msg *nats.Msg, meta *nats.MsgMetadata, agent string, lane Lane) (*deli
 	}
 	request, decodeErr := DecodeRequest(msg.Data)
 	d.job.Request = request
-	if d.job.ID, err = d.chooseID(token, request.ID); err != nil {
+	if d.job.ID, err = d.chooseID(token, request.ID, h.msgID); err != nil {
 		return d, err
 	}
 	if decodeErr != nil {
 		return d, decodeErr
 	}
-	if text := get(msg.Header, HeaderDeadline); text != "" {
-		if d.job.Deadline, err = time.Parse(time.RFC3339, text); err != nil {
-			return d, malformed("header %s is %q: use RFC 3339, such as 2026-01-02T15:04:05Z", HeaderDeadline, clip(text))
+	if h.deadline != "" {
+		if d.job.Deadline, err = time.Parse(time.RFC3339, h.deadline); err != nil {
+			return d, malformed("header %s is %q: use RFC 3339, such as 2026-01-02T15:04:05Z", HeaderDeadline, clip(h.deadline))
 		}
 	}
 	if d.replyTo != "" && !replyAllowed(d.replyTo) {
@@ -111,7 +112,7 @@ func open(msg *nats.Msg, meta *nats.MsgMetadata, agent string, lane Lane) (*deli
 
 // chooseID applies the order of the wire contract: the subject's id, else the
 // payload's, else the broker's deduplication id, else one made of the message's place.
-func (d *delivery) chooseID(token, payloadID string) (string, error) {
+func (d *delivery) chooseID(token, payloadID, msgID string) (string, error) {
 	if token != AnonymousID {
 		if err := ValidID(token); err != nil {
 			return d.madeID(), malformed("%v", err)
@@ -121,7 +122,7 @@ func (d *delivery) chooseID(token, payloadID string) (string, error) {
 		}
 		return token, nil
 	}
-	for _, id := range []string{payloadID, d.msg.Header.Get(jsMsgID)} {
+	for _, id := range [...]string{payloadID, msgID} {
 		if id == "" || id == AnonymousID {
 			continue
 		}

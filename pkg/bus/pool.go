@@ -108,6 +108,8 @@ type Pool struct {
 
 	pullers map[Lane]*puller
 	wake    chan struct{}   // holds a token when the plan has to be made anew
+	idle    chan assignment // taken by a slot that has nothing to do
+	done    chan struct{}   // closed when nothing more will come
 	cut     <-chan struct{} // closed when a drain takes too long and cuts executions off
 
 	mu      sync.Mutex
@@ -115,6 +117,7 @@ type Pool struct {
 	held    map[*execution]struct{}
 	running sync.WaitGroup
 	fault   error // why the broker cannot serve pulls, until it can
+	ended   bool  // nothing is taken any more
 	suspect bool  // a request that crashed a worker before is being executed
 }
 
@@ -130,6 +133,8 @@ func (b *Bus) NewPool(o PoolOptions) (*Pool, error) {
 		slots:   newSlots(o.Slots, o.Reserved),
 		wake:    make(chan struct{}, 1),
 		held:    make(map[*execution]struct{}),
+		idle:    make(chan assignment),
+		done:    make(chan struct{}),
 		pullers: make(map[Lane]*puller, 2),
 	}
 	return p, nil
@@ -172,7 +177,8 @@ func (p *Pool) Run(ctx context.Context) error {
 	defer stopBeat()
 
 	p.fetch(ctx)
-	return p.drain(stop)
+	p.drain(stop)
+	return nil
 }
 
 // fetch carries out the slot plan until ctx ends.

@@ -23,8 +23,11 @@ type Envelope struct {
 	Agent string
 	// Lane is the queue; empty means interactive.
 	Lane Lane
-	// ID is chosen by the client, or empty: then Publish makes a UUIDv7.
-	ID      string
+	// ID is chosen by the client, or empty: then Publish makes one.
+	ID string
+	// FreshID says that ID comes from [NewID] and is published for the first time, so that
+	// no worker needs to look whether it is answered already.
+	FreshID bool
 	Request Request
 	// Deadline is when the answer is no longer wanted; zero means never.
 	Deadline time.Time
@@ -61,28 +64,28 @@ func (b *Bus) Publish(ctx context.Context, e Envelope) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	if ctx.Err() != nil {
-		return Receipt{}, ctx.Err()
-	}
 	r := Receipt{ID: e.ID, Agent: e.Agent, Lane: e.Lane, Stream: RequestStream(e.Agent)}
-	if _, bounded := ctx.Deadline(); !bounded {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, publishTimeout)
-		defer cancel()
-	}
 	r.Sequence, err = b.commit.publish(ctx, r.Stream, msg)
 	fault("published")
+	return r, b.explainPublish(ctx, &r, err)
+}
+
+// explainPublish puts what a publish answered into this package's errors.
+func (b *Bus) explainPublish(ctx context.Context, r *Receipt, err error) error {
 	switch {
 	case err == nil:
-		return r, nil
+		return nil
 	case errors.Is(err, jetstream.ErrNoStreamResponse):
-		if b.knowsAgent(ctx, e.Agent) {
-			return r, fmt.Errorf("publish request %s for %s: %w: %w", e.ID, e.Agent, ErrUnavailable, err)
+		if b.knowsAgent(ctx, r.Agent) {
+			return fmt.Errorf("publish request %s for %s: %w: %w", r.ID, r.Agent, ErrUnavailable, err)
 		}
-		return r, fmt.Errorf("publish request %s: %w: no stream takes requests for %q", e.ID, ErrUnknownAgent, e.Agent)
+		return fmt.Errorf("publish request %s: %w: no stream takes requests for %q", r.ID, ErrUnknownAgent, r.Agent)
 	}
-	return r, fmt.Errorf("publish request %s for %s: %w", e.ID, e.Agent, publishError(err))
+	return fmt.Errorf("publish request %s for %s: %w", r.ID, r.Agent, publishError(err))
 }
+
+// NewID makes an id for a request: a UUIDv7, which sorts by time.
+func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // message checks the envelope, fills in the id, and writes the message.
 func (e *Envelope) message() (*nats.Msg, error) {
@@ -94,14 +97,12 @@ func (e *Envelope) message() (*nats.Msg, error) {
 	}
 	header := nats.Header{headerExpectedSubjectSequence: {"0"}}
 	if e.ID == "" {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return nil, fmt.Errorf("make a request id: %w", err)
-		}
-		e.ID = id.String()
-		header[HeaderNewID] = []string{"1"}
+		e.ID, e.FreshID = NewID(), true
 	} else if err := ValidID(e.ID); err != nil {
 		return nil, err
+	}
+	if e.FreshID {
+		header[HeaderNewID] = []string{"1"}
 	}
 	if err := e.Request.Validate(); err != nil {
 		return nil, err
