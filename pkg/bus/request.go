@@ -7,9 +7,10 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"hash"
 	"math"
+	"strings"
+	"unicode/utf8"
 )
 
 // MethodExecute is the method of a request that names none.
@@ -52,6 +53,9 @@ type wireRequest struct {
 // known keys have the right types; unknown keys are ignored, because publishers
 // and workers are upgraded at different times. Every error is a [*MalformedError].
 func DecodeRequest(payload []byte) (Request, error) {
+	if !utf8.Valid(payload) { // the decoder would put other characters into its place
+		return Request{}, malformed("the payload is not UTF-8")
+	}
 	var w wireRequest
 	if err := json.Unmarshal(payload, &w); err != nil {
 		return Request{}, explainJSON(err)
@@ -176,7 +180,10 @@ func explainJSON(err error) *MalformedError {
 		if typeErr.Field == "" {
 			return malformed("the payload is a JSON %s, not an object", typeErr.Value)
 		}
-		return malformed("%q must be a %s, not a %s", typeErr.Field, jsonKind(typeErr.Type.Kind().String()), typeErr.Value)
+		if number, ok := strings.CutPrefix(typeErr.Value, "number "); ok {
+			return malformed("%q is %s, out of range", typeErr.Field, clip(number))
+		}
+		return malformed("%q must be a %s, not %s", typeErr.Field, jsonKind(typeErr.Type.Kind().String()), withArticle(typeErr.Value))
 	}
 	var syntaxErr *json.SyntaxError
 	if errors.As(err, &syntaxErr) {
@@ -189,5 +196,12 @@ func jsonKind(goKind string) string {
 	if goKind == "float64" {
 		return "number"
 	}
-	return fmt.Sprint(goKind)
+	return goKind
+}
+
+func withArticle(noun string) string {
+	if noun == "array" || noun == "object" {
+		return "an " + noun
+	}
+	return "a " + noun
 }
