@@ -48,6 +48,26 @@ func testLog(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
+// testLogTo hands each line of a log to f.
+func testLogTo(f func(string)) *slog.Logger {
+	return slog.New(slog.NewTextHandler(lineWriter(f), nil))
+}
+
+type lineWriter func(string)
+
+func (w lineWriter) Write(p []byte) (int, error) {
+	w(string(p))
+	return len(p), nil
+}
+
+// runs runs f beside the test, which waits for it at its end.
+func runs(t testing.TB, f func()) {
+	t.Helper()
+	var wg sync.WaitGroup
+	wg.Go(f)
+	t.Cleanup(wg.Wait)
+}
+
 type testWriter struct{ t testing.TB }
 
 func (w testWriter) Write(p []byte) (int, error) {

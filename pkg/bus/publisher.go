@@ -49,8 +49,9 @@ type Receipt struct {
 }
 
 // Publish stores a request and waits for the broker's confirmation, at most until
-// ctx ends or 5 seconds. When it returns no error the request is accepted: it will
-// end as one result or one dead letter.
+// ctx ends or 5 seconds; with Options.GroupCommit, who commits for others may stay up
+// to 5 seconds after its own ctx has ended. When it returns no error the request is
+// accepted: it will end as one result or one dead letter.
 //
 // Errors: [ErrInvalid], [ErrExists] (the id is pending in this lane), [ErrFull],
 // [ErrTooLarge], [ErrUnknownAgent], [ErrUnavailable]. Only after the last is it
@@ -63,6 +64,9 @@ func (b *Bus) Publish(ctx context.Context, e Envelope) (Receipt, error) {
 	msg, err := e.message()
 	if err != nil {
 		return Receipt{}, err
+	}
+	if ctx.Err() != nil {
+		return Receipt{}, context.Cause(ctx)
 	}
 	r := Receipt{ID: e.ID, Agent: e.Agent, Lane: e.Lane, Stream: RequestStream(e.Agent)}
 	r.Sequence, err = b.commit.publish(ctx, r.Stream, msg)
