@@ -122,13 +122,13 @@ func TestAMistakeIsToldAtOnce(t *testing.T) {
 	}{
 		{"the port is taken", Options{Addr: taken.Addr().String()}, ErrAddressInUse, taken.Addr().String()},
 		{"the address is public", Options{Addr: "0.0.0.0:4222"}, ErrNotLoopback, "0.0.0.0:4222"},
-		{"every address is public", Options{Addr: ":4222"}, ErrNotLoopback, "loopback only"},
-		{"the address is a URL", Options{Addr: "nats://127.0.0.1:4222"}, nil, "use host:port"},
-		{"the port is a word", Options{Addr: "127.0.0.1:nats"}, nil, "must be a number"},
-		{"the directory is a file", Options{Dir: file}, nil, file},
-		{"the directory is below a file", Options{Dir: filepath.Join(file, "data")}, nil, "a part of that path is a file"},
-		{"the directory cannot be written", Options{Dir: "/proc/genesis-data"}, nil, "/proc/genesis-data"},
-		{"no directory", Options{Dir: "-"}, nil, "no data directory"},
+		{"every address is public", Options{Addr: ":4222"}, ErrNotLoopback, "on loopback only"},
+		{"the address is a URL", Options{Addr: "nats://127.0.0.1:4222"}, ErrAddress, "use host:port"},
+		{"the port is a word", Options{Addr: "127.0.0.1:nats"}, ErrAddress, "must be a number"},
+		{"the directory is a file", Options{Dir: file}, ErrDir, file},
+		{"the directory is below a file", Options{Dir: filepath.Join(file, "data")}, ErrDir, "is a file"},
+		{"the directory cannot be written", Options{Dir: "/proc/genesis-data"}, ErrDir, "/proc/genesis-data"},
+		{"no directory", Options{Dir: "-"}, ErrDir, "none is given"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			switch tt.o.Dir {

@@ -11,8 +11,12 @@ import (
 	"syscall"
 )
 
-// ErrDiskFull: the disk of the data directory has no room to work with.
-var ErrDiskFull = errors.New("the disk is full")
+var (
+	// ErrDir: the data directory cannot be made, or not be written.
+	ErrDir = errors.New("the data directory cannot be used")
+	// ErrDiskFull: the disk of the data directory has no room to work with.
+	ErrDiskFull = errors.New("the disk is full")
+)
 
 // A LockedError says that another process uses a data directory.
 type LockedError struct {
@@ -37,7 +41,7 @@ type dirLock struct{ file *os.File }
 // lockDir makes a directory where it is missing, and locks it.
 func lockDir(dir string) (*dirLock, error) {
 	if dir == "" {
-		return nil, errors.New("no data directory is given")
+		return nil, fmt.Errorf("%w: none is given", ErrDir)
 	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, dirError(dir, err)
@@ -86,11 +90,11 @@ func readPID(f *os.File) int {
 func dirError(dir string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("the data directory %s is not writable: %w", dir, err)
+		return fmt.Errorf("%w: %s is not writable: %w", ErrDir, dir, err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("use the data directory %s: %w: %w", dir, ErrDiskFull, err)
+		return fmt.Errorf("%w: data directory %s: %w", ErrDiskFull, dir, err)
 	case errors.Is(err, syscall.ENOTDIR):
-		return fmt.Errorf("use the data directory %s: a part of that path is a file: %w", dir, err)
+		return fmt.Errorf("%w: a part of %s is a file: %w", ErrDir, dir, err)
 	}
-	return fmt.Errorf("use the data directory %s: %w", dir, err)
+	return fmt.Errorf("%w: %w", ErrDir, err)
 }
