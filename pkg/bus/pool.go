@@ -154,12 +154,15 @@ func (p *Pool) Stats() Stats {
 
 // Run executes requests until ctx ends, then drains: it fetches no more, waits up to
 // DrainTimeout for what is held, ends the rest with [ErrDraining] and gives it back
-// to the broker. It returns nil after a drain, and an error when the agent's stream
-// cannot be used at the start. A handler that ignores the end of its context is left
+// to the broker. It returns nil after a drain, and [ErrUnknownAgent] when the agent has
+// no stream at the start; a broker that is away is waited for. A handler that ignores the end of its context is left
 // behind after two more seconds, its message given back. Run once.
 func (p *Pool) Run(ctx context.Context) error {
 	if err := p.bus.EnsureConsumers(ctx, p.o.Agent, p.o.AckWait); err != nil {
-		return err
+		if !errors.Is(err, ErrUnavailable) {
+			return err
+		}
+		p.fault = err // the broker is away just now; fetch goes on trying
 	}
 	// Executions outlive ctx: they end by the drain's own deadline.
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
