@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"genesis/pkg/resilience"
 )
 
 // An execution is one message in one slot.
@@ -120,7 +122,7 @@ func (p *Pool) decide(ctx context.Context, d *delivery) outcome {
 		// What crashed a worker before runs alone among its like, so that one bad
 		// request does not make others, which died with it, look as bad.
 		if !p.takeSuspect() {
-			return outcome{verdict: VerdictHeld, err: errors.New("it runs when no other request that crashed a worker does")}
+			return outcome{verdict: VerdictHeld, err: resilience.RetryAfter(errNotAlone, jitter(suspectDelay))}
 		}
 		defer p.freeSuspect()
 	}
@@ -146,6 +148,9 @@ func (p *Pool) decide(ctx context.Context, d *delivery) outcome {
 		duration: time.Since(d.started),
 	}
 }
+
+// errNotAlone is why a request that crashed a worker is put back for a moment.
+var errNotAlone = errors.New("it runs when no other request that crashed a worker does")
 
 // lookBack finds out what became of the request before: whether it is answered, and
 // what its ledger says. A first delivery under an id that its publisher made for it has

@@ -194,3 +194,11 @@ func result(t testing.TB, b *bus.Bus, agent, id string) bus.StoredResult {
 func answer(context.Context, *bus.Job) (bus.Answer, error) {
 	return bus.Answer{Output: []byte(`{"text":"hi"}`), Rung: "primary", Provider: "test"}, nil
 }
+
+// spend lets a handler take d of time, or less when ctx ends.
+func spend(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
