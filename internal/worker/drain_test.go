@@ -141,7 +141,7 @@ func TestAQueueThatCannotBeUsedStopsTheWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = w.Run(t.Context())
-	if !errors.Is(err, bus.ErrUnavailable) || !strings.Contains(err.Error(), "probe") {
-		t.Errorf("run: got %v, want %v that names the agent", err, bus.ErrUnavailable)
+	if !errors.Is(err, bus.ErrUnknownAgent) || !strings.Contains(err.Error(), "probe") {
+		t.Errorf("run: got %v, want %v that names the agent", err, bus.ErrUnknownAgent)
 	}
 }
