@@ -32,7 +32,7 @@ func Main() int {
 // Execute is Main with its surroundings given: the arguments without the program's
 // name, and the environment.
 func Execute(ctx context.Context, args []string, env func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer) int {
-	root := newRoot(&cli{env: env})
+	root := newRoot(&cli{env: env}) //nolint:contextcheck // each command takes it from cobra: ExecuteContextC below
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)

@@ -120,8 +120,12 @@ func (s *selection) each(ctx context.Context, b *bus.Bus, f func(bus.DeadLetter)
 func (s *selection) String() string {
 	var parts []string
 	for _, p := range []struct{ name, value string }{
-		{"agent", s.agent}, {"reason", s.reason}, {"id", s.id}, {"fingerprint", s.fingerprint},
-		{"older-than", s.olderThan.String()}, {"newer-than", s.newerThan.String()},
+		{"agent", s.agent},
+		{"reason", s.reason},
+		{"id", s.id},
+		{"fingerprint", s.fingerprint},
+		{"older-than", s.olderThan.String()},
+		{"newer-than", s.newerThan.String()},
 	} {
 		if p.value != "" {
 			parts = append(parts, p.name+"="+p.value)
@@ -139,6 +143,9 @@ func (s *selection) String() string {
 	return strings.Join(parts, " ")
 }
 
+// maxDays keeps a number of days within what a duration can hold.
+const maxDays = 36500
+
 // An ageFlag is a duration that may also be a number of days.
 type ageFlag time.Duration
 
@@ -148,7 +155,7 @@ func (a *ageFlag) Set(s string) error {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		var n float64
 		n, err = strconv.ParseFloat(days, 64)
-		d = time.Duration(n * 24 * float64(time.Hour))
+		d = time.Duration(min(n, maxDays) * 24 * float64(time.Hour))
 	}
 	if err != nil || d <= 0 {
 		return fmt.Errorf("use an age such as 90m, 12h or 7d")

@@ -99,7 +99,7 @@ func (t *batch) run(cmd *cobra.Command) (batchSummary, error) {
 	case err != nil:
 		return t.summary, fmt.Errorf("%w; %s left; the same command goes on with them", err, plural(t.summary.Left, "dead letter"))
 	case t.summary.Failed > 0:
-		return t.summary, fmt.Errorf("%s could not be %s, and stay where they are", plural(t.summary.Failed, "dead letter"), t.done)
+		return t.summary, fmt.Errorf("%s could not be %s; kept as before", plural(t.summary.Failed, "dead letter"), t.done)
 	}
 	return t.summary, nil
 }

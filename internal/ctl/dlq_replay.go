@@ -119,7 +119,7 @@ func (r *rateFlag) Set(s string) error {
 	number, unit, _ := strings.Cut(s, "/")
 	per, known := map[string]float64{"": 1, "s": 1, "m": 60, "h": 3600}[unit]
 	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || !known || n <= 0 || n > 1e9 {
+	if err != nil || !known || !(n > 0 && n <= 1e9) {
 		return errors.New("use a rate such as 50/s, 600/m or 100/h")
 	}
 	*r = rateFlag(n / per)

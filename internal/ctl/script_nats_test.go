@@ -14,9 +14,16 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// scriptRun is a context for what runs until the script ends.
+func scriptRun(ts *testscript.TestScript) context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	ts.Defer(cancel)
+	return ctx
+}
+
 // scriptStep is a context for one command of a script.
 func scriptStep(ts *testscript.TestScript) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), scriptLimit) //nolint:usetesting // a script has no testing.T
+	ctx, cancel := context.WithTimeout(context.Background(), scriptLimit)
 	ts.Defer(cancel)
 	return ctx
 }
@@ -104,7 +111,7 @@ func scriptStream(ts *testscript.TestScript, _ bool, args []string) {
 
 // occupy VAR listens on a port until the script ends, and sets VAR to the address.
 func scriptOccupy(ts *testscript.TestScript, _ bool, args []string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(scriptStep(ts), "tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ts.Defer(func() { _ = l.Close() })
 	ts.Setenv(args[0], l.Addr().String())

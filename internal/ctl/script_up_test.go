@@ -37,7 +37,7 @@ func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
 	all := append([]string{"up", "--nats", "127.0.0.1:0", "--http", "127.0.0.1:0", "--worker", "127.0.0.1:0", "--data", ts.MkAbs("data")}, args...)
 	program, err := exec.LookPath("genesis")
 	ts.Check(err)
-	r := &running{cmd: exec.Command(program, all...), out: &lockedBuffer{}, err: &lockedBuffer{}, done: make(chan error, 1)}
+	r := &running{cmd: exec.CommandContext(scriptRun(ts), program, all...), out: &lockedBuffer{}, err: &lockedBuffer{}, done: make(chan error, 1)}
 	r.cmd.Dir = ts.MkAbs(".")
 	r.cmd.Env = append(scriptEnv(ts, "PATH", "HOME", "XDG_CONFIG_HOME", "GENESIS_OPERATOR_TOKEN", "GENESIS_LOG_LEVEL"), "GENESIS_NATS_URL="+ts.Getenv("UP_NATS_URL"))
 	r.cmd.Stdout, r.cmd.Stderr = r.out, r.err
@@ -89,7 +89,9 @@ func scriptDown(ts *testscript.TestScript, _ bool, _ []string) {
 func scriptKill(ts *testscript.TestScript, _ bool, _ []string) {
 	r := getRunning(ts)
 	ts.Check(r.cmd.Process.Kill())
-	<-r.done
+	if err := <-r.done; err == nil {
+		ts.Fatalf("genesis up ended well, though it was killed")
+	}
 }
 
 // until PATTERN COMMAND... runs a command until its stdout matches.

@@ -44,7 +44,7 @@ is run here.`,
 			if err != nil {
 				return err
 			}
-			return c.up(cmd, cfg, f)
+			return c.up(cmd.Context(), cmd, cfg, f)
 		},
 	}
 	c.configFlag(cmd)
@@ -57,8 +57,7 @@ is run here.`,
 }
 
 // up starts the parts in their order, tells where they are, and waits for the end.
-func (c *cli) up(cmd *cobra.Command, cfg *config.Config, f upFlags) error {
-	ctx := cmd.Context()
+func (c *cli) up(ctx context.Context, cmd *cobra.Command, cfg *config.Config, f upFlags) error {
 	log, err := program.Logger(cmd.ErrOrStderr(), c.quiet)
 	if err != nil {
 		return err
@@ -132,7 +131,7 @@ func checkFree(addr, flag string) error {
 }
 
 // explainNATS says what to do about a broker that does not start.
-func explainNATS(err error, f upFlags) error {
+func explainNATS(err error) error {
 	var locked *embedded.LockedError
 	switch {
 	case errors.Is(err, embedded.ErrAddressInUse):

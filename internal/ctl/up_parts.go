@@ -30,7 +30,7 @@ func startNATS(ctx context.Context, cfg *config.Config, f upFlags, log *slog.Log
 		MaxPayload: int(cfg.Gateway.MaxBody + 128*config.KiB),
 	})
 	if err != nil {
-		return nil, explainNATS(err, f)
+		return nil, explainNATS(err)
 	}
 	return server, nil
 }

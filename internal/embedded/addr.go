@@ -13,11 +13,11 @@ import (
 )
 
 var (
-	// ErrAddress: the address is not host:port.
+	// ErrAddress says that the address is not host:port.
 	ErrAddress = errors.New("it is not an address")
-	// ErrAddressInUse: another program listens on the address.
+	// ErrAddressInUse says that another program listens on the address.
 	ErrAddressInUse = errors.New("the address is in use by another program")
-	// ErrNotLoopback: other machines could reach a broker that knows no passwords.
+	// ErrNotLoopback says that other machines could reach a broker that knows no passwords.
 	ErrNotLoopback = errors.New("the embedded NATS server listens on loopback only, because it asks nobody for a password")
 )
 

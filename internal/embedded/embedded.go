@@ -133,7 +133,7 @@ func (o Options) server(port int) *server.Options {
 		JetStream:              true,
 		DisableJetStreamBanner: true,
 		StoreDir:               filepath.Join(o.Dir, "nats"),
-		MaxPayload:             int32(min(payload, 1<<30)), //nolint:gosec // bounded
+		MaxPayload:             int32(min(payload, 1<<30)),
 		// Twice the largest message, or a single one would make its reader a slow consumer.
 		MaxPending: int64(max(server.MAX_PENDING_SIZE, 2*payload)),
 	}

@@ -105,7 +105,7 @@ func TestALockLeftByADeadProcessDoesNotMatter(t *testing.T) {
 }
 
 func TestAMistakeIsToldAtOnce(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

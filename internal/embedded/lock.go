@@ -12,9 +12,9 @@ import (
 )
 
 var (
-	// ErrDir: the data directory cannot be made, or not be written.
+	// ErrDir says that the data directory cannot be made, or not be written.
 	ErrDir = errors.New("the data directory cannot be used")
-	// ErrDiskFull: the disk of the data directory has no room to work with.
+	// ErrDiskFull says that the disk of the data directory has no room to work with.
 	ErrDiskFull = errors.New("the disk is full")
 )
 
@@ -50,7 +50,7 @@ func lockDir(dir string) (*dirLock, error) {
 	if err != nil {
 		return nil, dirError(dir, err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor is a small number
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		defer func() { _ = f.Close() }() // only read
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, &LockedError{Dir: dir, PID: readPID(f)}
