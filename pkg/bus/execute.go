@@ -126,10 +126,10 @@ func (p *Pool) decide(ctx context.Context, d *delivery) outcome {
 		}
 		defer p.freeSuspect()
 	}
-	d.job.Attempt = d.history.Attempts + 1
-	if d.job.Attempt > p.o.MaxAttempts {
+	if d.history.Attempts >= p.o.MaxAttempts {
 		return outcome{verdict: VerdictExhausted, err: errors.New(d.history.lastError())}
 	}
+	d.job.Attempt = d.history.Attempts + 1
 	if !d.job.Deadline.IsZero() {
 		if !time.Now().Before(d.job.Deadline) {
 			return outcome{verdict: VerdictExpired, err: errExpired}
