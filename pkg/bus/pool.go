@@ -159,6 +159,9 @@ func (p *Pool) Stats() Stats {
 // behind after two more seconds, its message given back. Run once.
 func (p *Pool) Run(ctx context.Context) error {
 	if err := p.bus.EnsureConsumers(ctx, p.o.Agent, p.o.AckWait); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		if !errors.Is(err, ErrUnavailable) {
 			return err
 		}
@@ -239,6 +242,8 @@ func (p *Pool) pullEnded(lane Lane, end pullEnd) {
 	p.slots.ended(lane, now)
 	if end.fault != nil {
 		p.fault = end.fault
+	}
+	if end.pause || end.fault != nil {
 		p.slots.pause(now.Add(faultPause))
 	}
 	p.mu.Unlock()
@@ -247,6 +252,9 @@ func (p *Pool) pullEnded(lane Lane, end pullEnd) {
 
 // faultPause is how long the pool leaves a broker alone that could not serve a pull.
 const faultPause = 250 * time.Millisecond
+
+// recoverTimeout bounds how long a broker that goes away keeps the pool from noticing.
+const recoverTimeout = time.Second
 
 func (p *Pool) takeFault() error {
 	p.mu.Lock()
@@ -262,7 +270,7 @@ func (p *Pool) recover(ctx context.Context, fault error) {
 		return // the connection heals by itself
 	}
 	p.log.Warn("fetching was interrupted", "error", fault)
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	ctx, cancel := context.WithTimeout(ctx, recoverTimeout)
 	defer cancel()
 	if err := p.bus.EnsureConsumers(ctx, p.o.Agent, p.o.AckWait); err != nil && !errors.Is(err, context.Canceled) {
 		p.log.Error("the agent's queue cannot be used", "error", err)
