@@ -163,18 +163,20 @@ func (p *Pool) lookBack(ctx context.Context, d *delivery) (outcome, bool) {
 	if o, answered, err := p.findAnswer(ctx, d); err != nil || answered {
 		return o, true
 	}
-	if !again {
+	if !again && d.job.Replays == 0 {
 		return outcome{}, false
 	}
 	err := p.persist(ctx, "read the attempts", storePatience, func(ctx context.Context) error {
 		h, err := p.bus.History(ctx, d.job.Agent, d.job.ID)
-		if errors.Is(err, ErrNotFound) {
-			return nil
+		if err != nil {
+			return ignoreNotFound(err)
 		}
+		h.startRun(d.job.Agent, d.job.ID, d.origin.Sequence)
 		if h.Sequence == d.origin.Sequence {
 			d.history = h
 		}
-		return err
+		d.job.Earlier = h.Earlier
+		return nil
 	})
 	if err != nil {
 		return outcome{verdict: VerdictHeld, err: err}, true
@@ -183,6 +185,13 @@ func (p *Pool) lookBack(ctx context.Context, d *delivery) (outcome, bool) {
 		return outcome{verdict: Verdict(c.Reason), err: &condemnedError{c}}, true
 	}
 	return outcome{}, false
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // findAnswer looks for a result that makes an execution needless.

@@ -19,6 +19,8 @@ type Job struct {
 	// Attempt is the number of this execution, 1 for the first; deliveries that were
 	// rejected, drained or crashed do not count.
 	Attempt int
+	// Earlier is how many executions failed before the request was replayed; 0 without a replay.
+	Earlier int
 	// Deliveries is the broker's count, at least 1.
 	Deliveries uint64
 	// Replays is how often an operator replayed the request.

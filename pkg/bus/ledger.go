@@ -34,6 +34,8 @@ type History struct {
 	Sequence uint64 `json:"sequence"`
 	// Attempts counts the executions that failed.
 	Attempts int `json:"attempts"`
+	// Earlier counts those of the messages before, which were replayed.
+	Earlier int `json:"earlier,omitempty"`
 	// Settled counts the deliveries whose end is known; the others crashed.
 	Settled uint64 `json:"settled"`
 	// Condemned is set once the request is on its way to the dead letters.
@@ -167,6 +169,7 @@ func (h *History) startRun(agent, id string, sequence uint64) {
 	if sequence <= h.Sequence {
 		return
 	}
+	h.Earlier += h.Attempts
 	h.Sequence, h.Attempts, h.Settled, h.Condemned = sequence, 0, 0, nil
 }
 
