@@ -62,6 +62,12 @@ func (c *cli) up(ctx context.Context, cmd *cobra.Command, cfg *config.Config, f 
 	if err != nil {
 		return err
 	}
+	embeds := cfg.NATS.Embedded()
+	if embeds { // before the ports, which are taken too when this system is up already
+		if err := embedded.CheckDir(f.data); err != nil {
+			return explainNATS(err)
+		}
+	}
 	if err := checkFree(cfg.Gateway.HTTP, "--http"); err != nil {
 		return err
 	}
@@ -70,7 +76,6 @@ func (c *cli) up(ctx context.Context, cmd *cobra.Command, cfg *config.Config, f 
 	}
 	// Without a socket between, one request alone is answered a fifth faster.
 	var inProcess nats.InProcessConnProvider
-	embeds := cfg.NATS.Embedded()
 	if embeds {
 		server, err := startNATS(ctx, cfg, f, log)
 		if err != nil {
@@ -80,7 +85,10 @@ func (c *cli) up(ctx context.Context, cmd *cobra.Command, cfg *config.Config, f 
 		inProcess, cfg.NATS.URL = server, server.URL()
 	}
 	b, err := program.Connect(ctx, "up", cfg, log, inProcess)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return errors.New("interrupted before everything was up")
+	case err != nil:
 		return err
 	}
 	defer b.Close()
@@ -92,7 +100,7 @@ func (c *cli) up(ctx context.Context, cmd *cobra.Command, cfg *config.Config, f 
 	if err != nil {
 		return err
 	}
-	addresses.nats, addresses.embedded, addresses.data, addresses.token = cfg.NATS.Address(), embeds, f.data, token
+	addresses.nats, addresses.embedded, addresses.data, addresses.token = withoutPasswords(cfg.NATS.Address()), embeds, f.data, token
 	err = runParts(ctx, parts, func(ctx context.Context) error {
 		if err := addresses.await(ctx); err != nil {
 			return err

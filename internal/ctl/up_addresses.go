@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"genesis/internal/config"
@@ -27,20 +29,20 @@ func (a *upAddresses) await(ctx context.Context) error {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
-	for _, url := range []string{a.worker, a.gateway} {
-		for pause := 5 * time.Millisecond; !isReady(ctx, client, url); pause = min(2*pause, 100*time.Millisecond) {
+	for _, base := range []string{a.worker, a.gateway} {
+		for pause := 5 * time.Millisecond; !isReady(ctx, client, base); pause = min(2*pause, 100*time.Millisecond) {
 			select {
 			case <-time.After(pause):
 			case <-ctx.Done():
-				return fmt.Errorf("%s/health/ready does not answer that all is ready within %s", url, readyTimeout)
+				return fmt.Errorf("%s/health/ready does not answer that all is ready within %s", base, readyTimeout)
 			}
 		}
 	}
 	return nil
 }
 
-func isReady(ctx context.Context, client *http.Client, url string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/health/ready", nil)
+func isReady(ctx context.Context, client *http.Client, base string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/health/ready", nil)
 	if err != nil {
 		return false
 	}
@@ -50,6 +52,18 @@ func isReady(ctx context.Context, client *http.Client, url string) bool {
 	}
 	defer func() { _ = resp.Body.Close() }() // only its status is of interest
 	return resp.StatusCode == http.StatusOK
+}
+
+// withoutPasswords leaves the users and passwords out of URLs, separated by commas.
+func withoutPasswords(urls string) string {
+	all := strings.Split(urls, ",")
+	for i, text := range all {
+		if u, err := url.Parse(strings.TrimSpace(text)); err == nil && u.User != nil {
+			u.User = nil
+			all[i] = u.String()
+		}
+	}
+	return strings.Join(all, ",")
 }
 
 // print prints the addresses and three commands to try. The commands name an address

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -92,7 +93,13 @@ func TestTwoServersDoNotShareADirectory(t *testing.T) {
 	if !errors.As(err, &locked) || locked.PID != os.Getpid() || !strings.Contains(err.Error(), o.Dir) {
 		t.Fatalf("a second server: got %v, %v; want a *LockedError with the directory and pid %d", second, err, os.Getpid())
 	}
+	if err := CheckDir(o.Dir); !errors.As(err, &locked) {
+		t.Errorf("check the directory: got %v, want a *LockedError", err)
+	}
 	first.Stop()
+	if err := CheckDir(o.Dir); err != nil {
+		t.Errorf("check the directory after the end: got %v", err)
+	}
 	begin(t, o)
 }
 
@@ -153,6 +160,23 @@ func TestAMistakeIsToldAtOnce(t *testing.T) {
 				t.Errorf("start %+v: told after %s", tt.o, took)
 			}
 		})
+	}
+}
+
+func TestWhatIsWrongWithADirectoryIsToldInWords(t *testing.T) {
+	for _, tt := range []struct {
+		err, is error
+		want    string
+	}{
+		{syscall.ENOSPC, ErrDiskFull, "the disk is full: data directory d"},
+		{syscall.EDQUOT, ErrDiskFull, "the disk is full: data directory d"},
+		{syscall.EACCES, ErrDir, "d is not writable"},
+		{syscall.EROFS, ErrDir, "d is not writable"},
+		{syscall.EIO, ErrDir, "the data directory cannot be used"},
+	} {
+		if got := dirError("d", tt.err); !errors.Is(got, tt.is) || !errors.Is(got, tt.err) || !strings.Contains(got.Error(), tt.want) {
+			t.Errorf("%v: got %q, want it to be %v and to contain %q", tt.err, got, tt.is, tt.want)
+		}
 	}
 }
 

@@ -50,19 +50,39 @@ func lockDir(dir string) (*dirLock, error) {
 	if err != nil {
 		return nil, dirError(dir, err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		defer func() { _ = f.Close() }() // only read
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, &LockedError{Dir: dir, PID: readPID(f)}
-		}
-		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
-	}
 	l := &dirLock{file: f}
+	if err := l.take(dir); err != nil {
+		l.release()
+		return nil, err
+	}
 	if err := l.writePID(); err != nil {
 		l.release()
 		return nil, dirError(dir, err)
 	}
 	return l, nil
+}
+
+// CheckDir returns a [*LockedError] when another process uses a data directory. It
+// changes nothing there.
+func CheckDir(dir string) error {
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR, 0)
+	if err != nil {
+		return nil // nobody uses it; whether it can be used is told by Start
+	}
+	l := &dirLock{file: f}
+	defer l.release()
+	return l.take(dir)
+}
+
+func (l *dirLock) take(dir string) error {
+	err := syscall.Flock(int(l.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return &LockedError{Dir: dir, PID: readPID(l.file)}
+	}
+	return fmt.Errorf("%w: lock %s: %w", ErrDir, dir, err)
 }
 
 func (l *dirLock) writePID() error {
