@@ -3,6 +3,8 @@ package ctl
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -96,8 +98,8 @@ func (c *cli) printBench(cmd *cobra.Command, r *loadReport) error {
 	if err != nil {
 		return err
 	}
-	for text, n := range r.Errors {
-		fmt.Fprintf(cmd.ErrOrStderr(), "genesis: %d x %s\n", n, text)
+	for _, text := range slices.Sorted(maps.Keys(r.Errors)) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "genesis: %d x %s\n", r.Errors[text], text)
 	}
 	switch {
 	case r.interrupted:

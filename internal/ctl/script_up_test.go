@@ -39,7 +39,7 @@ func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	r := &running{cmd: exec.CommandContext(scriptRun(ts), program, all...), out: &lockedBuffer{}, err: &lockedBuffer{}, done: make(chan error, 1)}
 	r.cmd.Dir = ts.MkAbs(".")
-	r.cmd.Env = append(scriptEnv(ts, "PATH", "HOME", "XDG_CONFIG_HOME", "GENESIS_OPERATOR_TOKEN", "GENESIS_LOG_LEVEL"), "GENESIS_NATS_URL="+ts.Getenv("UP_NATS_URL"))
+	r.cmd.Env = append(scriptEnv(ts, "PATH", "HOME", "XDG_CONFIG_HOME", "GENESIS_OPERATOR_TOKEN", "GENESIS_LOG_LEVEL", "GORACE"), "GENESIS_NATS_URL="+ts.Getenv("UP_NATS_URL"))
 	r.cmd.Stdout, r.cmd.Stderr = r.out, r.err
 	ts.Check(r.cmd.Start())
 	r.wg.Go(func() { r.done <- r.cmd.Wait() })
