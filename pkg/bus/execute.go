@@ -19,8 +19,8 @@ type execution struct {
 	cancel context.CancelCauseFunc
 	// settled is taken by whoever settles the message, so that it is settled once.
 	settled atomic.Bool
-	// id of the request, once it is known; guarded by the pool's mutex.
-	id string
+	// delivery is what the message says, once it was read; guarded by the pool's mutex.
+	delivery *delivery
 }
 
 // An outcome is what an execution came to.
@@ -99,7 +99,7 @@ func (p *Pool) handle(ctx context.Context, e *execution, meta *nats.MsgMetadata)
 	d, err := open(e.msg, meta, p.o.Agent, e.lane)
 	fault("opened")
 	p.mu.Lock()
-	e.id = d.job.ID
+	e.delivery = d
 	p.mu.Unlock()
 	var o outcome
 	if err != nil {
@@ -256,7 +256,7 @@ func (p *Pool) Cancel(id string) bool {
 	defer p.mu.Unlock()
 	found := false
 	for e := range p.held {
-		if e.id == id {
+		if e.delivery != nil && e.delivery.job.ID == id {
 			e.cancel(ErrCancelled)
 			found = true
 		}

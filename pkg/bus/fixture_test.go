@@ -183,7 +183,7 @@ func result(t testing.TB, b *bus.Bus, agent, id string) bus.StoredResult {
 	await(t, "the result of "+id, func() bool {
 		var err error
 		r, err = b.Result(t.Context(), agent, id)
-		if err != nil && !errors.Is(err, bus.ErrNotFound) {
+		if err != nil && !errors.Is(err, bus.ErrNotFound) && !errors.Is(err, bus.ErrUnavailable) {
 			t.Fatalf("result: %v", err)
 		}
 		return err == nil
@@ -201,4 +201,15 @@ func spend(ctx context.Context, d time.Duration) {
 	case <-time.After(d):
 	case <-ctx.Done():
 	}
+}
+
+// receive waits for a value.
+func receive[T any](t testing.TB, what string, ch <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-ch:
+	case <-time.After(patience()):
+		t.Fatalf("waited %s for %s", patience(), what)
+	}
+	return v
 }

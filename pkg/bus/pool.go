@@ -183,7 +183,7 @@ func (p *Pool) Run(ctx context.Context) error {
 	defer stopBeat()
 
 	p.fetch(ctx)
-	p.drain(stop)
+	p.drain(ctx, stop)
 	return nil
 }
 

@@ -84,9 +84,13 @@ func TestEachVerdictIsSettledAsTheDesignSays(t *testing.T) {
 			[]bus.Verdict{bus.VerdictPanic}, bus.CodeInternal, bus.DeadPanic, 1, []string{"failed", "condemned"}},
 		{"no output", func(context.Context, *bus.Job) (bus.Answer, error) { return bus.Answer{}, nil },
 			[]bus.Verdict{bus.VerdictSuccess}, "", "", 0, nil},
-		{"output that is not JSON", func(context.Context, *bus.Job) (bus.Answer, error) { return bus.Answer{Output: json.RawMessage(`{"a`)}, nil },
+		{"output that is not JSON", func(context.Context, *bus.Job) (bus.Answer, error) {
+			return bus.Answer{Output: json.RawMessage(`{"a`)}, nil
+		},
 			[]bus.Verdict{bus.VerdictPermanent}, bus.CodePermanent, bus.DeadPermanent, 1, []string{"failed", "condemned"}},
-		{"output that is no object", func(context.Context, *bus.Job) (bus.Answer, error) { return bus.Answer{Output: json.RawMessage(`"a"`)}, nil },
+		{"output that is no object", func(context.Context, *bus.Job) (bus.Answer, error) {
+			return bus.Answer{Output: json.RawMessage(`"a"`)}, nil
+		},
 			[]bus.Verdict{bus.VerdictPermanent}, bus.CodePermanent, bus.DeadPermanent, 1, []string{"failed", "condemned"}},
 		{"output too large", func(context.Context, *bus.Job) (bus.Answer, error) {
 			return bus.Answer{Output: json.RawMessage(`{"a":"` + strings.Repeat("x", 1<<20) + `"}`)}, nil
