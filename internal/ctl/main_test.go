@@ -35,7 +35,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Values[runningKey{}] = new(*running)
 			e.Setenv("XDG_CONFIG_HOME", e.WorkDir+"/.config") // contexts of the nats tool
-			e.Setenv("GORACE", "atexit_sleep_ms=0") // under the race detector each command would sleep a second at its end
+			e.Setenv("GORACE", "atexit_sleep_ms=0")           // under the race detector each command would sleep a second at its end
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
