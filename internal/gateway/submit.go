@@ -4,11 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
-
-	"github.com/google/uuid"
 
 	"genesis/pkg/bus"
 )
@@ -64,11 +61,7 @@ func (s *Server) accept(ctx context.Context, in *submitInput) (*answer, error) {
 	}
 	e := &sub.envelope
 	if sub.prefer.wait > 0 && e.ID == "" { // a waiter has to know what it waits for
-		id, err := uuid.NewV7()
-		if err != nil {
-			return nil, fmt.Errorf("make a request id: %w", err)
-		}
-		e.ID = id.String()
+		e.ID, e.FreshID = bus.NewID(), true
 	}
 	w := s.expect(e.Agent, e.ID, sub.prefer)
 	defer w.end()
