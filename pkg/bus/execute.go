@@ -52,7 +52,7 @@ func (p *Pool) receive(work context.Context, lane Lane, msg *nats.Msg) {
 	p.mu.Unlock()
 	if !ok { // it came after its pull was given up, and every slot is taken
 		cancel(nil)
-		p.settleMessage(e, func() error { return msg.Nak() })
+		p.refuse(work, e, meta)
 		return
 	}
 	a := assignment{ctx, e, meta}
@@ -63,6 +63,18 @@ func (p *Pool) receive(work context.Context, lane Lane, msg *nats.Msg) {
 	}
 	p.replan()
 }
+
+// refuse gives back a message that found no slot. The ledger says so, because its
+// worker did not die.
+func (p *Pool) refuse(ctx context.Context, e *execution, meta *nats.MsgMetadata) {
+	d, err := open(e.msg, meta, p.o.Agent, e.lane)
+	if err == nil { // a malformed one is not executed, so that its crashes do not count
+		p.putBack(ctx, d, outcome{verdict: VerdictHeld, err: errNoSlot})
+	}
+	p.settleMessage(e, func() error { return e.msg.Nak() })
+}
+
+var errNoSlot = errors.New("it came too late for the slot that it was fetched for")
 
 // An assignment is a message for a slot.
 type assignment struct {
