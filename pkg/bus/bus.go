@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -80,17 +82,17 @@ func Connect(ctx context.Context, o Options) (*Bus, error) {
 			return b, nil
 		}
 		if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, errCredentials) {
-			return nil, fmt.Errorf("connect to NATS at %s: %w: check the credentials", o.URL, err)
+			return nil, fmt.Errorf("connect to NATS at %s: %w: check the credentials", redacted(o.URL), err)
 		}
 		if time.Since(lastLog) >= 5*time.Second {
 			lastLog = time.Now()
-			o.Logger.Warn("waiting for NATS", "url", o.URL, "error", err)
+			o.Logger.Warn("waiting for NATS", "url", redacted(o.URL), "error", err)
 		}
 		select {
 		case <-ctx.Done():
 			if errors.Is(context.Cause(ctx), errNoAnswer) {
 				return nil, fmt.Errorf("connect to NATS at %s: no answer within %s: %w: check that a nats-server with JetStream runs there and that the address is right (--nats, GENESIS_NATS_URL)",
-					o.URL, wait, err)
+					redacted(o.URL), wait, err)
 			}
 			return nil, context.Cause(ctx)
 		case <-time.After(250 * time.Millisecond):
@@ -102,6 +104,17 @@ var (
 	errNoAnswer    = errors.New("no answer")
 	errCredentials = errors.New("unreadable credentials")
 )
+
+// redacted is a list of URLs without their passwords.
+func redacted(urls string) string {
+	list := strings.Split(urls, ",")
+	for i, text := range list {
+		if u, err := url.Parse(strings.TrimSpace(text)); err == nil {
+			list[i] = u.Redacted()
+		}
+	}
+	return strings.Join(list, ",")
+}
 
 func (o Options) connectOptions() []nats.Option {
 	name := o.Name
@@ -144,8 +157,8 @@ func (o Options) connectOptions() []nats.Option {
 }
 
 // dial makes one attempt: a connection, and JetStream answering on it.
-func (b *Bus) dial(ctx context.Context, url string, opts []nats.Option) error {
-	nc, err := nats.Connect(url, opts...)
+func (b *Bus) dial(ctx context.Context, urls string, opts []nats.Option) error {
+	nc, err := nats.Connect(urls, opts...)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,13 +113,19 @@ func originalHeader(h nats.Header) nats.Header {
 	if out == nil {
 		out = make(nats.Header)
 	}
-	for k := range out {
-		if strings.HasPrefix(k, "Nats-") && k != jsMsgID || k == HeaderNewID ||
+	for k := range brokerless(out) {
+		if k == HeaderNewID || k == HeaderDigest ||
 			strings.HasPrefix(k, "Genesis-Dead-") || strings.HasPrefix(k, "Genesis-Origin-") {
 			delete(out, k)
 		}
 	}
 	return out
+}
+
+// brokerless is h without what the broker wrote or acted on.
+func brokerless(h nats.Header) nats.Header {
+	maps.DeleteFunc(h, func(k string, _ []string) bool { return strings.HasPrefix(k, "Nats-") && k != jsMsgID })
+	return h
 }
 
 // DeadLetter reads one dead letter with its payload. Errors: [ErrNotFound], [ErrUnavailable].
@@ -150,7 +157,7 @@ func readDeadLetter(msg *jetstream.RawStreamMsg) (DeadLetter, error) {
 		Worker:      h.Get(HeaderDeadWorker),
 		Replays:     replays(get(h, HeaderReplay)),
 		Origin:      readOrigin(h),
-		Header:      h,
+		Header:      brokerless(h),
 		Payload:     msg.Data,
 	}, nil
 }
@@ -178,7 +185,8 @@ const maxReplays = 100
 // Replay sends a dead letter back to its lane with its original bytes and headers,
 // then removes it. The answer reaches the original id: its result replaces the
 // failure. A replay that was cut off between the two steps can be repeated: it is
-// queued once. Errors: [ErrFull], [ErrUnknownAgent], [ErrUnavailable], [ErrInvalid].
+// queued once. A deadline is left out: it passed, and an operator wants the answer
+// now. Errors: [ErrFull], [ErrUnknownAgent], [ErrUnavailable], [ErrInvalid].
 func (b *Bus) Replay(ctx context.Context, d DeadLetter) error {
 	if d.Replays >= maxReplays {
 		return fmt.Errorf("%w: request %s was replayed %d times already: remove it, or send it under a new id", ErrInvalid, d.ID, d.Replays)
@@ -187,14 +195,13 @@ func (b *Bus) Replay(ctx context.Context, d DeadLetter) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	if err == nil && !r.Origin.same(d.Origin) && d.supersededBy(r.Origin) { // an earlier, cut off replay got an answer
-		return b.RemoveDeadLetter(ctx, d)
+	if err == nil && r.Origin.replays(d.Origin) { // an earlier replay, that was cut off, got an answer
+		return ignoreNotFound(b.RemoveDeadLetter(ctx, d))
 	}
 	msg := &nats.Msg{Subject: RequestSubject(d.Agent, d.Lane(), d.ID), Header: originalHeader(d.Header), Data: d.Payload}
 	delete(msg.Header, jsMsgID)
-	delete(msg.Header, HeaderDigest)
 	msg.Header[HeaderReplay] = []string{strconv.Itoa(d.Replays + 1)}
-	msg.Header[HeaderOriginEarlier] = []string{formatSequences(append(d.Origin.Earlier, d.Origin.Sequence))}
+	msg.Header[HeaderOriginEarlier] = []string{formatSequences(append(slices.Clone(d.Origin.Earlier), d.Origin.Sequence))}
 	delete(msg.Header, HeaderDeadline) // it passed long ago; an operator wants the answer now
 	expectSequence(msg.Header, 0)
 	if _, err = b.commit.publish(ctx, RequestStream(d.Agent), msg); err != nil {
@@ -206,11 +213,9 @@ func (b *Bus) Replay(ctx context.Context, d DeadLetter) error {
 		}
 	}
 	fault("replayed")
-	return b.RemoveDeadLetter(ctx, d)
+	// It may have failed again already, and its new dead letter taken the place of this one.
+	return ignoreNotFound(b.RemoveDeadLetter(ctx, d))
 }
-
-// supersededBy reports whether a result answers a later run of this request.
-func (d *DeadLetter) supersededBy(o Origin) bool { return o.replays(d.Origin) }
 
 func replays(header string) int { return int(min(parseUint(header), maxReplays)) }
 
