@@ -153,13 +153,30 @@ func (p *Pool) decide(ctx context.Context, d *delivery) outcome {
 	d.started = time.Now()
 	answer, err := p.call(ctx, &d.job)
 	fault("executed")
-	return outcome{
+	o := outcome{
 		verdict:  classify(ctx, err, d.job.Attempt, p.o.MaxAttempts),
 		answer:   answer,
 		err:      err,
 		duration: time.Since(d.started),
 	}
+	if o.verdict == VerdictAnswered {
+		return p.checkCancelled(ctx, d, o)
+	}
+	return o
 }
+
+// checkCancelled finds the result with which a request was cancelled. Without one the
+// request goes on: a command alone, or for another message with its id, is no answer.
+func (p *Pool) checkCancelled(ctx context.Context, d *delivery, o outcome) outcome {
+	found, answered, err := p.findAnswer(ctx, d)
+	if err == nil && !answered {
+		found = outcome{verdict: VerdictHeld, err: resilience.RetryAfter(errNotCancelled, jitter(suspectDelay))}
+	}
+	found.duration = o.duration
+	return found
+}
+
+var errNotCancelled = errors.New("told to cancel it, but it has no result")
 
 // errNotAlone is why a request that crashed a worker is put back for a moment.
 var errNotAlone = errors.New("it runs when no other request that crashed a worker does")
