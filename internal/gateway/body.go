@@ -68,5 +68,5 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 }
 
 func tooLarge(limit int64) *problemError {
-	return refuse(kindTooLarge, "the body may have %s: send less, or a reference to it", config.Size(limit))
+	return refuse(kindTooLarge, "the body may have at most %s: send less, or a reference to it", config.Size(limit))
 }

@@ -166,9 +166,14 @@ func TestAnOutageIsToldAndRecoveredFrom(t *testing.T) {
 			if r.header.Get("Retry-After") == "" {
 				t.Error("no Retry-After")
 			}
-			if p := r.json(t); tt.id != nil && p["id"] != tt.id {
+			p := r.json(t)
+			if tt.id != nil && p["id"] != tt.id {
 				t.Errorf("id: got %v, want %v", p["id"], tt.id)
-			} else if tt.call.method == http.MethodPost && p["id"] != nil && !strings.Contains(p["detail"].(string), "Idempotency-Key: "+p["id"].(string)) {
+			}
+			if tt.call.method != http.MethodPost {
+				return
+			}
+			if id, ok := p["id"].(string); !ok || !strings.Contains(p["detail"].(string), "Idempotency-Key: "+id) {
 				t.Errorf("it does not say how to repeat: %s", r.body)
 			}
 		})
