@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -48,11 +47,9 @@ func (b *bench) latency(ctx context.Context, durability string) error {
 		return err
 	}
 	w := &rawWorker{nc: a.rawWorker, done: func() {}}
-	return working(ctx, w.work, func(ctx context.Context) error {
-		return working(ctx, p.Run, func(ctx context.Context) error {
-			return b.alternate(ctx, durability, raw.call, ours.call)
-		})
-	})
+	return working(ctx, func(ctx context.Context) error {
+		return b.alternate(ctx, durability, raw.call, ours.call)
+	}, w.work, p.Run)
 }
 
 // A rawCaller publishes a request and waits for its answer in an inbox of its own
@@ -118,15 +115,11 @@ func newCaller(b *bus.Bus) (*caller, error) {
 }
 
 func (c *caller) call(ctx context.Context, prompt string) error {
-	made, err := uuid.NewV7()
-	if err != nil {
-		return err
-	}
-	id := made.String()
+	id := bus.NewID()
 	w := c.replies.Expect(c.agent, id)
 	defer w.Close()
-	_, err = c.bus.Publish(ctx, bus.Envelope{
-		Agent: c.agent, ID: id, Request: bus.Request{Prompt: prompt}, ReplyTo: c.replies.Subject(id),
+	_, err := c.bus.Publish(ctx, bus.Envelope{
+		Agent: c.agent, ID: id, FreshID: true, Request: bus.Request{Prompt: prompt}, ReplyTo: c.replies.Subject(id),
 	})
 	if err != nil {
 		return err

@@ -78,8 +78,9 @@ func rawPublish(ctx context.Context, nc *nats.Conn, n int, prompt string) error 
 	return nil
 }
 
-// A rawWorker fetches into free slots; each slot decodes the request, stores the
-// result if it is the first, tells the caller if one waits, and acknowledges.
+// A rawWorker fetches into free slots, as many as there are; each slot, a goroutine
+// that stays, decodes the request, stores the result if it is the first, tells the
+// caller if one waits, and acknowledges.
 type rawWorker struct {
 	nc *nats.Conn
 	js jetstream.JetStream
@@ -101,12 +102,19 @@ func (w *rawWorker) work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	free := make(chan struct{}, slots)
+	free, jobs := make(chan struct{}, slots), make(chan jetstream.Msg, slots)
+	var running sync.WaitGroup
 	for range slots {
 		free <- struct{}{}
+		running.Go(func() {
+			for msg := range jobs {
+				w.handle(ctx, msg)
+				free <- struct{}{}
+			}
+		})
 	}
-	var running sync.WaitGroup
 	defer running.Wait()
+	defer close(jobs)
 	for ctx.Err() == nil {
 		n := w.take(ctx, free)
 		batch, err := consumer.Fetch(n, jetstream.FetchContext(ctx))
@@ -115,10 +123,7 @@ func (w *rawWorker) work(ctx context.Context) error {
 		}
 		for msg := range batch.Messages() {
 			n--
-			running.Go(func() {
-				w.handle(ctx, msg)
-				free <- struct{}{}
-			})
+			jobs <- msg
 		}
 		for range n {
 			free <- struct{}{}
