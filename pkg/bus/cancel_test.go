@@ -132,7 +132,10 @@ func TestCancellingOneIDAccountsForEachOfItsMessages(t *testing.T) {
 	started, causes := make(chan string, 2), make(chan error, 2)
 	p := run(t, b, bus.PoolOptions{Agent: "a", Handler: endless(started, causes)})
 	publish(t, b, bus.Envelope{Agent: "a", ID: "x"})
-	publish(t, b, bus.Envelope{Agent: "a", ID: "x", Lane: bus.LaneBatch})
+	// Publish refuses a second one; a client that sets no expectation does not ask.
+	if err := b.Conn().Publish(bus.RequestSubject("a", bus.LaneBatch, "x"), []byte(`{"prompt":"hi"}`)); err != nil {
+		t.Fatal(err)
+	}
 	receive(t, "an execution to begin", started)
 	receive(t, "an execution to begin", started)
 	if err := b.Cancel(t.Context(), "a", "x", ""); err != nil {

@@ -12,7 +12,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-const headerExpectedSubjectSequence = "Nats-Expected-Last-Subject-Sequence"
+// Headers by which the broker stores a message only while a sequence is the last of
+// its subject, or of the subjects below a filter.
+const (
+	headerExpectedSubjectSequence = "Nats-Expected-Last-Subject-Sequence"
+	headerExpectedSubjectFilter   = "Nats-Expected-Last-Subject-Sequence-Subject"
+)
 
 // publishTimeout bounds the wait for a PubAck when the caller's context has no deadline.
 const publishTimeout = 5 * time.Second
@@ -53,7 +58,7 @@ type Receipt struct {
 // to 5 seconds after its own ctx has ended. When it returns no error the request is
 // accepted: it will end as one result or one dead letter.
 //
-// Errors: [ErrInvalid], [ErrExists] (the id is pending in this lane), [ErrFull],
+// Errors: [ErrInvalid], [ErrExists] (the id is pending, in whichever lane), [ErrFull],
 // [ErrTooLarge], [ErrUnknownAgent], [ErrUnavailable]. Only after the last is it
 // unknown whether the request was stored; the Receipt's ID is set then too, and
 // publishing again under that id is safe.
@@ -71,7 +76,14 @@ func (b *Bus) Publish(ctx context.Context, e Envelope) (Receipt, error) {
 	r := Receipt{ID: e.ID, Agent: e.Agent, Lane: e.Lane, Stream: RequestStream(e.Agent)}
 	r.Sequence, err = b.commit.publish(ctx, r.Stream, msg)
 	fault("published")
-	return r, b.explainPublish(ctx, &r, err)
+	err = b.explainPublish(ctx, &r, err)
+	if e.FreshID && errors.Is(err, ErrExists) { // this very request: its first confirmation was lost
+		if p, pending := b.Pending(ctx, e.Agent, e.ID); pending == nil {
+			r.Sequence = p.Sequence
+		}
+		return r, nil
+	}
+	return r, err
 }
 
 // explainPublish puts what a publish answered into this package's errors.
@@ -107,6 +119,8 @@ func (e *Envelope) message() (*nats.Msg, error) {
 	}
 	if e.FreshID {
 		header[HeaderNewID] = []string{"1"}
+	} else { // the other lane may hold it
+		header[headerExpectedSubjectFilter] = []string{RequestSubject(e.Agent, "*", e.ID)}
 	}
 	if err := e.Request.Validate(); err != nil {
 		return nil, err
