@@ -18,7 +18,14 @@ func (s *system) startGateway(fault string) (*process, string) {
 	return p, regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(line)
 }
 
-func (s *system) post(url, key string) (*http.Response, string, error) {
+// reply is what came back of an HTTP request.
+type reply struct {
+	code       int
+	retryAfter string
+	body       string
+}
+
+func (s *system) post(url, key string) (reply, error) {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, url+"/v1/agents/echo/requests", strings.NewReader(`{"prompt":"hi"}`))
 	if err != nil {
@@ -31,27 +38,27 @@ func (s *system) post(url, key string) (*http.Response, string, error) {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, "", err
+		return reply{}, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
-	return resp, string(body), err
+	return reply{resp.StatusCode, resp.Header.Get("Retry-After"), string(body)}, err
 }
 
 func TestAGatewayKilledBetweenPubAckAndItsAnswer(t *testing.T) {
 	s := newSystem(t)
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	dying, url := s.startGateway("published")
-	if resp, body, err := s.post(url, "order-1"); err == nil {
-		t.Fatalf("got %s %s, want a broken connection", resp.Status, body)
+	if got, err := s.post(url, "order-1"); err == nil {
+		t.Fatalf("got %+v, want a broken connection", got)
 	}
 	dying.awaitKilled()
 
 	_, url = s.startGateway("")
 	s.startWorker("")
-	resp, body, err := s.post(url, "order-1")
-	if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(body, `"success":true`) {
-		t.Fatalf("the repeated request: got %v %s %v, want its result", resp, body, err)
+	got, err := s.post(url, "order-1")
+	if err != nil || got.code != http.StatusOK || !strings.Contains(got.body, `"success":true`) {
+		t.Fatalf("the repeated request: got %+v %v, want its result", got, err)
 	}
 	s.holds(1)
 	if info := s.stream("GENESIS_REQUESTS_echo"); info.State.LastSeq != 1 {
@@ -66,30 +73,30 @@ func TestAnOutageOfTenSecondsIsRefusedAndRecoveredFrom(t *testing.T) {
 	w := s.startWorker("")
 	l := s.load(4)
 	l.until(200)
-	if resp, body, err := s.post(url, ""); err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("before the outage: got %v %s %v", resp, body, err)
+	if got, err := s.post(url, ""); err != nil || got.code != http.StatusOK {
+		t.Fatalf("before the outage: got %+v %v", got, err)
 	}
 	s.broker.kill()
 	began := time.Now()
 	refused := 0
 	for tick := time.NewTicker(500 * time.Millisecond); time.Since(began) < 10*time.Second; <-tick.C {
-		resp, body, err := s.post(url, "")
-		if err != nil || resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
-			t.Fatalf("during the outage: got %v %s %v, want 503 with Retry-After", resp, body, err)
+		got, err := s.post(url, "")
+		if err != nil || got.code != http.StatusServiceUnavailable || got.retryAfter == "" {
+			t.Fatalf("during the outage: got %+v %v, want 503 with Retry-After", got, err)
 		}
 		refused++
 	}
 	s.startBroker()
 	limit := time.After(patience)
 	for tick := time.NewTicker(100 * time.Millisecond); ; {
-		resp, _, err := s.post(url, "")
-		if err == nil && resp.StatusCode == http.StatusOK {
+		got, err := s.post(url, "")
+		if err == nil && got.code == http.StatusOK {
 			break
 		}
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatalf("the gateway does not recover: %v %v", resp, err)
+			t.Fatalf("the gateway does not recover: %+v %v", got, err)
 		}
 	}
 	t.Logf("%d requests were refused during the outage", refused)

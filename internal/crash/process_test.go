@@ -5,6 +5,7 @@ package crash
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,7 +67,7 @@ func start(t *testing.T, role string, env []string, args ...string) *process {
 		t.Fatal(err)
 	}
 	p := &process{t: t, name: role, out: &lines{more: make(chan struct{}, 1)}, done: make(chan struct{})}
-	p.cmd = exec.Command(self, args...)
+	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), self, args...)
 	p.cmd.Env = append(append(os.Environ(), roleVariable+"="+role), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {

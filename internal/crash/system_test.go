@@ -134,7 +134,7 @@ func (s *system) holds(results int) {
 		}
 	}
 	info := s.stream(bus.StreamResults)
-	if got := int(info.State.LastSeq); results >= 0 && got != results { //nolint:gosec // small
+	if got := int(info.State.LastSeq); results >= 0 && got != results {
 		s.t.Errorf("results were written %d times, want %d", got, results)
 	}
 }

@@ -26,7 +26,7 @@ func read(t *testing.T, path string) []step {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	t.Cleanup(func() { _ = f.Close() })
 	var steps []step
 	block := ""
 	s := bufio.NewScanner(f)

@@ -146,13 +146,13 @@ func (sh *shell) open() {
 	if err := cmd.Start(); err != nil {
 		sh.t.Fatal(err)
 	}
-	w.Close()
+	_ = w.Close() // the shell has it
 	sh.in, sh.out = in, bufio.NewReader(r)
 	sh.t.Cleanup(func() {
 		fmt.Fprintln(in, "kill $(jobs -p) 2>/dev/null")
-		in.Close()
+		_ = in.Close()
 		_ = cmd.Wait() // its code is that of the last command
-		r.Close()
+		_ = r.Close()
 	})
 }
 
@@ -168,7 +168,7 @@ func (sh *shell) command(text string) string {
 		select {
 		case <-done:
 		case <-time.After(90 * time.Second):
-			sh.in.Close()
+			_ = sh.in.Close()
 			sh.t.Errorf("the command did not end within 90 s: %s", text)
 		}
 	})

@@ -175,9 +175,10 @@ func (c *committer) atomic(ctx context.Context, batch []*commitWaiter) bool {
 	if err != nil {
 		return false
 	}
-	last := uint64(len(batch) - 1)
-	for i, w := range batch {
-		w.done <- commitAnswer{sequence: ack.Sequence - last + uint64(i)}
+	sequence := ack.Sequence - ack.BatchSize // the ack names the last one
+	for _, w := range batch {
+		sequence++
+		w.done <- commitAnswer{sequence: sequence}
 	}
 	return true
 }

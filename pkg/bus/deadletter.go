@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -160,7 +161,7 @@ func readDeadLetter(msg *jetstream.RawStreamMsg) (DeadLetter, error) {
 		Reason:      h.Get(HeaderDeadReason),
 		Error:       h.Get(HeaderDeadError),
 		Fingerprint: h.Get(HeaderDeadFingerprint),
-		Attempts:    int(parseUint(h.Get(HeaderDeadAttempts))),
+		Attempts:    int(min(parseUint(h.Get(HeaderDeadAttempts)), math.MaxInt32)),
 		Deliveries:  parseUint(h.Get(HeaderDeadDeliveries)),
 		First:       parseTime(h.Get(HeaderDeadFirst)),
 		Last:        parseTime(h.Get(HeaderDeadLast)),

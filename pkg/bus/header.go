@@ -73,9 +73,14 @@ func readRequestHeaders(h nats.Header) requestHeaders {
 			name  string
 			value *string
 		}{
-			{HeaderDeadline, &r.deadline}, {HeaderReplyTo, &r.replyTo}, {HeaderClient, &r.client},
-			{HeaderTraceparent, &r.traceparent}, {HeaderReplay, &r.replay}, {HeaderOriginEarlier, &r.earlier},
-			{HeaderMsgID, &r.msgID}, {HeaderNewID, &r.newID},
+			{HeaderDeadline, &r.deadline},
+			{HeaderReplyTo, &r.replyTo},
+			{HeaderClient, &r.client},
+			{HeaderTraceparent, &r.traceparent},
+			{HeaderReplay, &r.replay},
+			{HeaderOriginEarlier, &r.earlier},
+			{HeaderMsgID, &r.msgID},
+			{HeaderNewID, &r.newID},
 		} {
 			if len(k) == len(known.name) && strings.EqualFold(k, known.name) {
 				*known.value = v[0]

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -81,7 +82,7 @@ func (h *History) crashes(delivery uint64) int {
 	if delivery <= h.Settled+1 {
 		return 0
 	}
-	return int(delivery - 1 - h.Settled)
+	return int(min(delivery-1-h.Settled, math.MaxInt32))
 }
 
 // add appends an entry, folding a repetition into the one before.

@@ -175,8 +175,7 @@ func absentNull(raw json.RawMessage) json.RawMessage {
 
 // explainJSON puts a decoding error into a publisher's words.
 func explainJSON(err error) *MalformedError {
-	var typeErr *json.UnmarshalTypeError
-	if errors.As(err, &typeErr) {
+	if typeErr, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		if typeErr.Field == "" {
 			return malformed("the payload is a JSON %s, not an object", typeErr.Value)
 		}
@@ -185,8 +184,7 @@ func explainJSON(err error) *MalformedError {
 		}
 		return malformed("%q must be a %s, not %s", typeErr.Field, jsonKind(typeErr.Type.Kind().String()), withArticle(typeErr.Value))
 	}
-	var syntaxErr *json.SyntaxError
-	if errors.As(err, &syntaxErr) {
+	if syntaxErr, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return malformed("not JSON: %v (at byte %d)", syntaxErr, syntaxErr.Offset)
 	}
 	return malformed("not JSON: %v", err)

@@ -23,7 +23,8 @@ func TestAResultIsEncodedAsTheStandardLibraryWould(t *testing.T) {
 			return ResultMeta{
 				rapid.Bool().Draw(t, "degraded"), text.Draw(t, "rung"), text.Draw(t, "provider"), rapid.Int().Draw(t, "retries"),
 				rapid.Uint64().Draw(t, "deliveries"), rapid.Int64().Draw(t, "queued"), rapid.Int64().Draw(t, "duration"),
-				text.Draw(t, "worker"), text.Draw(t, "trace"), Usage{rapid.Int().Draw(t, "in"), rapid.Int().Draw(t, "out")},
+				text.Draw(t, "worker"), text.Draw(t, "trace"),
+				Usage{rapid.Int().Draw(t, "in"), rapid.Int().Draw(t, "out")},
 			}
 		})
 		r.Meta = m.Draw(t, "metadata")
