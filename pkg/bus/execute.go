@@ -49,6 +49,7 @@ func (p *Pool) receive(work context.Context, lane Lane, msg *nats.Msg) {
 	if ok {
 		p.held[e] = struct{}{}
 	}
+	settled := p.slots.settled()
 	p.mu.Unlock()
 	if !ok { // it came after its pull was given up, and every slot is taken
 		cancel(nil)
@@ -61,7 +62,9 @@ func (p *Pool) receive(work context.Context, lane Lane, msg *nats.Msg) {
 	default:
 		p.running.Go(func() { p.work(a) })
 	}
-	p.replan()
+	if !settled {
+		p.replan()
+	}
 }
 
 // refuse gives back a message that found no slot. The ledger says so, because its
@@ -103,8 +106,11 @@ func (p *Pool) release(e *execution) {
 	p.mu.Lock()
 	delete(p.held, e)
 	p.slots.finished(e.lane)
+	settled := p.slots.settled() && !p.slots.closed
 	p.mu.Unlock()
-	p.replan()
+	if !settled {
+		p.replan()
+	}
 }
 
 func (p *Pool) handle(ctx context.Context, e *execution, meta *nats.MsgMetadata) {

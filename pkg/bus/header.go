@@ -25,6 +25,10 @@ const (
 	// before it was replayed, so that each of them stays accounted for.
 	HeaderOriginEarlier = "Genesis-Origin-Earlier"
 
+	// HeaderOriginMsgID keeps a request's Nats-Msg-Id in its dead letter when the broker
+	// has seen that id on another dead letter, and would take this one for the same.
+	HeaderOriginMsgID = "Genesis-Origin-Msg-Id"
+
 	HeaderDeadReason      = "Genesis-Dead-Reason"
 	HeaderDeadError       = "Genesis-Dead-Error"
 	HeaderDeadFingerprint = "Genesis-Dead-Fingerprint"
@@ -127,6 +131,9 @@ func parseSequences(s string) []uint64 {
 }
 
 func formatSequences(seqs []uint64) string {
+	if len(seqs) == 0 {
+		return ""
+	}
 	var b strings.Builder
 	for i, s := range seqs {
 		if i > 0 {

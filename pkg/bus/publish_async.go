@@ -21,7 +21,7 @@ func (b *Bus) PublishAsync(e Envelope) (*Promise, error) {
 	if e.Lane == "" {
 		e.Lane = LaneInteractive
 	}
-	msg, err := e.message()
+	msg, err := e.message(false)
 	if err != nil {
 		return nil, err
 	}

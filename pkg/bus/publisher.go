@@ -66,7 +66,7 @@ func (b *Bus) Publish(ctx context.Context, e Envelope) (Receipt, error) {
 	if e.Lane == "" {
 		e.Lane = LaneInteractive
 	}
-	msg, err := e.message()
+	msg, err := e.message(true)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -103,19 +103,24 @@ func (b *Bus) explainPublish(ctx context.Context, r *Receipt, err error) error {
 // NewID makes an id for a request: a UUIDv7, which sorts by time.
 func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// message checks the envelope, fills in the id, and writes the message.
-func (e *Envelope) message() (*nats.Msg, error) {
+// message checks the envelope, fills in the id, and writes the message. With once even
+// a fresh id is stored only while nothing is stored under it, so that the publish can
+// be repeated when its confirmation is lost.
+func (e *Envelope) message(once bool) (*nats.Msg, error) {
 	if err := ValidAgent(e.Agent); err != nil {
 		return nil, err
 	}
 	if e.Lane != LaneInteractive && e.Lane != LaneBatch {
 		return nil, fmt.Errorf("%w: unknown lane %q", ErrInvalid, e.Lane)
 	}
-	header := nats.Header{headerExpectedSubjectSequence: {"0"}}
+	header := make(nats.Header, 4)
 	if e.ID == "" {
 		e.ID, e.FreshID = NewID(), true
 	} else if err := ValidID(e.ID); err != nil {
 		return nil, err
+	}
+	if !e.FreshID || once {
+		header[headerExpectedSubjectSequence] = []string{"0"}
 	}
 	if e.FreshID {
 		header[HeaderNewID] = []string{"1"}

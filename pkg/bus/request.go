@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"hash"
 	"math"
 	"strings"
 	"unicode/utf8"
@@ -123,27 +122,19 @@ func (r *Request) Encode() ([]byte, error) {
 // Digest identifies the content of a request whatever its id and white space: two
 // requests with one id and different digests are different requests.
 func (r *Request) Digest() string {
-	h := sha256.New()
 	method := r.Method
 	if method == "" {
 		method = MethodExecute
 	}
-	writeField(h, []byte(method))
-	writeField(h, []byte(r.Prompt))
-	writeField(h, compact(r.Input))
-	writeField(h, compact(r.Metadata))
-	var t [8]byte
-	binary.BigEndian.PutUint64(t[:], math.Float64bits(r.Timeout))
-	h.Write(t[:])
-	var sum [sha256.Size]byte
-	return base64.RawURLEncoding.EncodeToString(h.Sum(sum[:0])[:16])
-}
-
-func writeField(h hash.Hash, field []byte) {
-	var n [8]byte
-	binary.BigEndian.PutUint64(n[:], uint64(len(field)))
-	h.Write(n[:])
-	h.Write(field)
+	input, metadata := compact(r.Input), compact(r.Metadata)
+	b := make([]byte, 0, 5*8+len(method)+len(r.Prompt)+len(input)+len(metadata))
+	b = append(binary.BigEndian.AppendUint64(b, uint64(len(method))), method...)
+	b = append(binary.BigEndian.AppendUint64(b, uint64(len(r.Prompt))), r.Prompt...)
+	b = append(binary.BigEndian.AppendUint64(b, uint64(len(input))), input...)
+	b = append(binary.BigEndian.AppendUint64(b, uint64(len(metadata))), metadata...)
+	b = binary.BigEndian.AppendUint64(b, math.Float64bits(r.Timeout))
+	sum := sha256.Sum256(b)
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
 func compact(raw json.RawMessage) []byte {
