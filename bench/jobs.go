@@ -120,7 +120,7 @@ func (c *countdown) until(ctx context.Context, f func(context.Context, int) erro
 func (a *arena) rawWork(f func(context.Context, int) error) func(context.Context, int) (time.Duration, error) {
 	return func(ctx context.Context, n int) (took time.Duration, err error) {
 		c := newCountdown(n)
-		w := &rawWorker{nc: a.rawWorker, done: c.one}
+		w := &rawWorker{nc: a.rawWorker, agent: rawAgent, done: c.one}
 		err = working(ctx, func(ctx context.Context) (err error) {
 			took, err = c.until(ctx, f, n)
 			return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -151,6 +152,18 @@ func (b *bench) profile(name string) (stop func(), err error) {
 		return nil, err
 	}
 	return func() { pprof.StopCPUProfile(); _ = f.Close() }, nil
+}
+
+// profileAllocs writes which functions allocated what in all of the run.
+func (b *bench) profileAllocs() error {
+	if b.profiles == "" {
+		return nil
+	}
+	f, err := os.Create(filepath.Join(b.profiles, "allocs.pprof"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(pprof.Lookup("allocs").WriteTo(f, 0), f.Close())
 }
 
 // summary is the median of each figure.
