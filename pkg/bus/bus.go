@@ -79,6 +79,7 @@ func Connect(ctx context.Context, o Options) (*Bus, error) {
 		err := b.dial(ctx, o.URL, opts)
 		if err == nil {
 			b.commit = newCommitter(b.js, o.GroupCommit)
+			b.nc.SetDisconnectErrHandler(b.disconnected)
 			return b, nil
 		}
 		if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, errCredentials) {
@@ -131,11 +132,6 @@ func (o Options) connectOptions() []nats.Option {
 		nats.ReconnectBufSize(-1), // an outage must be seen at once, not buffered
 		nats.PingInterval(5 * time.Second),
 		nats.MaxPingsOutstanding(2),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if err != nil {
-				log.Warn("lost the connection to NATS", "error", err)
-			}
-		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
 			log.Info("connected to NATS again", "url", nc.ConnectedUrlRedacted())
 		}),
@@ -162,10 +158,7 @@ func (b *Bus) dial(ctx context.Context, urls string, opts []nats.Option) error {
 	if err != nil {
 		return err
 	}
-	js, err := jetstream.New(nc,
-		jetstream.WithDefaultTimeout(publishTimeout),
-		jetstream.WithPublishAsyncTimeout(publishTimeout),
-		jetstream.WithPublishAsyncMaxPending(maxUnconfirmed))
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(publishTimeout))
 	if err != nil {
 		nc.Close()
 		return err
@@ -178,6 +171,14 @@ func (b *Bus) dial(ctx context.Context, urls string, opts []nats.Option) error {
 	}
 	b.nc, b.js = nc, js
 	return nil
+}
+
+// disconnected runs when the connection breaks.
+func (b *Bus) disconnected(_ *nats.Conn, err error) {
+	b.commit.confirm.lost()
+	if err != nil {
+		b.log.Warn("lost the connection to NATS", "error", err)
+	}
 }
 
 // Conn is the connection itself, for what is not JetStream: operator commands by

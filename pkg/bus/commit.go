@@ -19,15 +19,13 @@ const (
 	minBatch = 30
 )
 
-// maxUnconfirmed bounds the messages that wait for their confirmation at the same time.
-const maxUnconfirmed = 1 << 16
-
 // A committer publishes messages and waits for their confirmation. With grouping it
 // commits what waits for the same stream as one atomic batch: one fsync for all, as
 // databases do for their logs. It starts no goroutine: the first caller that finds
 // nobody at work commits for everyone who queued up meanwhile, then hands over.
 type committer struct {
-	js    jetstream.JetStream
+	js      jetstream.JetStream
+	confirm *confirmer
 	group bool
 
 	mu     sync.Mutex
@@ -52,14 +50,14 @@ type commitAnswer struct {
 }
 
 func newCommitter(js jetstream.JetStream, group bool) *committer {
-	return &committer{js: js, group: group, queues: make(map[string]*commitQueue)}
+	return &committer{js: js, confirm: newConfirmer(js.Conn()), group: group, queues: make(map[string]*commitQueue)}
 }
 
 // publish stores msg in stream and returns its sequence. The message is not to be
 // used again by the caller.
 func (c *committer) publish(ctx context.Context, stream string, msg *nats.Msg) (uint64, error) {
 	if !c.group {
-		return c.single(ctx, msg)
+		return c.confirm.publish(ctx, msg)
 	}
 	q := c.queue(stream)
 	w := &commitWaiter{msg: msg, lead: make(chan struct{}, 1), done: make(chan commitAnswer, 1)}
@@ -148,18 +146,41 @@ func (q *commitQueue) drop(w *commitWaiter) {
 func (c *committer) commit(ctx context.Context, batch []*commitWaiter) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
 	defer cancel()
-	if len(batch) >= minBatch && c.atomic(ctx, batch) {
-		return
+	if len(batch) >= minBatch {
+		first, again := splitRepeated(batch)
+		if c.atomic(ctx, first) {
+			batch = again
+		}
 	}
 	// Also after a refused batch, where nothing was stored: each member then learns its own answer.
 	var wg sync.WaitGroup
 	for _, w := range batch {
 		wg.Go(func() {
-			sequence, err := c.single(ctx, w.msg)
+			sequence, err := c.confirm.publish(ctx, w.msg)
 			w.done <- commitAnswer{sequence, err}
 		})
 	}
 	wg.Wait()
+}
+
+// splitRepeated keeps apart the messages that expect to be the first of the same
+// subjects as one before them: within a batch the broker does not compare the members
+// of a pattern with each other, and would store them all.
+func splitRepeated(batch []*commitWaiter) (first, again []*commitWaiter) {
+	seen := make(map[string]bool, len(batch))
+	for _, w := range batch {
+		subjects := w.msg.Header.Get(headerExpectedSubjectFilter)
+		if subjects == "" {
+			subjects = w.msg.Subject
+		}
+		if seen[subjects] {
+			again = append(again, w)
+			continue
+		}
+		seen[subjects] = true
+		first = append(first, w)
+	}
+	return first, again
 }
 
 // atomic commits all or nothing, and reports whether it answered the waiters.
@@ -181,25 +202,4 @@ func (c *committer) atomic(ctx context.Context, batch []*commitWaiter) bool {
 		w.done <- commitAnswer{sequence: sequence}
 	}
 	return true
-}
-
-// single stores one message. It publishes asynchronously and waits, which costs
-// less than a request of its own; the client library ends the wait after publishTimeout.
-func (c *committer) single(ctx context.Context, msg *nats.Msg) (uint64, error) {
-	future, err := c.js.PublishMsgAsync(msg)
-	if err != nil {
-		return 0, err
-	}
-	return await(ctx, future)
-}
-
-func await(ctx context.Context, future jetstream.PubAckFuture) (uint64, error) {
-	select {
-	case ack := <-future.Ok():
-		return ack.Sequence, nil
-	case err := <-future.Err():
-		return 0, err
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
-	}
 }

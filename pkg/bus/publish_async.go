@@ -1,16 +1,12 @@
 package bus
 
-import (
-	"context"
-
-	"github.com/nats-io/nats.go/jetstream"
-)
+import "context"
 
 // A Promise is a request on its way to its queue. It is accepted once Wait says so.
 type Promise struct {
 	bus     *Bus
 	receipt Receipt
-	future  jetstream.PubAckFuture
+	waiting *confirmation
 }
 
 // PublishAsync sends a request without waiting for the broker's confirmation, for
@@ -25,8 +21,11 @@ func (b *Bus) PublishAsync(e Envelope) (*Promise, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := b.checkSize(msg); err != nil {
+		return nil, err
+	}
 	p := &Promise{bus: b, receipt: Receipt{ID: e.ID, Agent: e.Agent, Lane: e.Lane, Stream: RequestStream(e.Agent)}}
-	if p.future, err = b.js.PublishMsgAsync(msg); err != nil {
+	if p.waiting, err = b.commit.confirm.send(msg); err != nil {
 		return nil, publishError(err)
 	}
 	return p, nil
@@ -36,6 +35,6 @@ func (b *Bus) PublishAsync(e Envelope) (*Promise, error) {
 // is set also with an error, and the errors are those of [Bus.Publish].
 func (p *Promise) Wait(ctx context.Context) (Receipt, error) {
 	var err error
-	p.receipt.Sequence, err = await(ctx, p.future)
+	p.receipt.Sequence, err = p.bus.commit.confirm.await(ctx, p.waiting)
 	return p.receipt, p.bus.explainPublish(ctx, &p.receipt, err)
 }
