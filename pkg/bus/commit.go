@@ -26,7 +26,7 @@ const (
 type committer struct {
 	js      jetstream.JetStream
 	confirm *confirmer
-	group bool
+	group   bool
 
 	mu     sync.Mutex
 	queues map[string]*commitQueue
