@@ -70,6 +70,10 @@ func (b *Bus) storeDeadLetter(ctx context.Context, d *DeadLetter) (uint64, error
 		if err == nil || !errors.Is(err, ErrExists) && !errors.Is(err, ErrFull) {
 			return sequence, err
 		}
+		if errors.Is(err, errDeduplicated) {
+			msg.Header[HeaderOriginMsgID] = []string{get(msg.Header, HeaderMsgID)}
+			without(msg.Header, HeaderMsgID)
+		}
 		existing, readErr := b.DeadLetter(ctx, d.Agent, d.ID)
 		switch {
 		case errors.Is(readErr, ErrNotFound):

@@ -65,6 +65,9 @@ func publishError(err error) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(err, errDeduplicated) {
+		return fmt.Errorf("%w (%w)", ErrExists, err)
+	}
 	var api *jetstream.APIError
 	if apiErr := jetstream.JetStreamError(nil); errors.As(err, &apiErr) && apiErr.APIError() != nil {
 		api = apiErr.APIError()

@@ -48,6 +48,9 @@ func testLog(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
+// quiet is for pools whose complaints are wanted.
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
 // testLogTo hands each line of a log to f.
 func testLogTo(f func(string)) *slog.Logger {
 	return slog.New(slog.NewTextHandler(lineWriter(f), nil))

@@ -70,6 +70,9 @@ func (b *Bus) Publish(ctx context.Context, e Envelope) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
+	if err := b.checkSize(msg); err != nil {
+		return Receipt{}, err
+	}
 	if ctx.Err() != nil {
 		return Receipt{}, context.Cause(ctx)
 	}
@@ -153,6 +156,18 @@ func (e *Envelope) message(once bool) (*nats.Msg, error) {
 		return nil, err
 	}
 	return &nats.Msg{Subject: RequestSubject(e.Agent, e.Lane, e.ID), Header: header, Data: payload}, nil
+}
+
+// deadLetterRoom is what the headers of a dead letter, and those of many replays, may add.
+const deadLetterRoom = 4096
+
+// checkSize refuses a request that could not become a dead letter.
+func (b *Bus) checkSize(msg *nats.Msg) error {
+	if limit := b.nc.MaxPayload(); int64(len(msg.Data)) > limit-deadLetterRoom {
+		return fmt.Errorf("%w: %d bytes; the broker takes %d with all headers, of which %d are kept free",
+			ErrTooLarge, len(msg.Data), limit, deadLetterRoom)
+	}
+	return nil
 }
 
 // knowsAgent tells an agent without a stream from a stream without a leader.
