@@ -77,6 +77,10 @@ func (b *bench) add(r row) {
 	r.Bench = b.current
 	r.Met = r.Target.met(r.Ratio)
 	b.rows = append(b.rows, r)
+	if r.Base == 0 {
+		b.say("  %s: %s %s", r.Case, figure(r.Genesis), r.Unit)
+		return
+	}
 	b.say("  %s: %s against %s %s, ratio %.2f %s", r.Case, figure(r.Genesis), figure(r.Base), r.Unit, r.Ratio, verdict(r))
 }
 
