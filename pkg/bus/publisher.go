@@ -163,9 +163,11 @@ const deadLetterRoom = 4096
 
 // checkSize refuses a request that could not become a dead letter.
 func (b *Bus) checkSize(msg *nats.Msg) error {
-	if limit := b.nc.MaxPayload(); int64(len(msg.Data)) > limit-deadLetterRoom {
+	limit := b.nc.MaxPayload()
+	room := min(deadLetterRoom, limit/4)
+	if int64(len(msg.Data)) > limit-room {
 		return fmt.Errorf("%w: %d bytes; the broker takes %d with all headers, of which %d are kept free",
-			ErrTooLarge, len(msg.Data), limit, deadLetterRoom)
+			ErrTooLarge, len(msg.Data), limit, room)
 	}
 	return nil
 }
