@@ -58,6 +58,7 @@ is run here.`,
 
 // up starts the parts in their order, tells where they are, and waits for the end.
 func (c *cli) up(ctx context.Context, cmd *cobra.Command, cfg *config.Config, f upFlags) error {
+	program.TuneMemory(c.env)
 	log, err := program.Logger(cmd.ErrOrStderr(), c.quiet)
 	if err != nil {
 		return err
