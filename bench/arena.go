@@ -113,15 +113,15 @@ func (a *arena) empty(ctx context.Context, agents ...string) error {
 }
 
 // fill puts n requests into an agent's queue, as quickly as can be: in atomic batches.
-// made says that they look as if Genesis had made their ids.
-func (a *arena) fill(ctx context.Context, agent string, n int, payload []byte, made bool) error {
+// Those for Genesis look as it would have published them.
+func (a *arena) fill(ctx context.Context, agent string, n int, payload []byte) error {
 	const most = 1000
 	for n > 0 {
 		batch := make([]*nats.Msg, min(n, most))
 		for i := range batch {
 			m := nats.NewMsg(bus.RequestSubject(agent, bus.LaneInteractive, nuid.Next()))
 			m.Data = payload
-			if made {
+			if agent != rawAgent {
 				m.Header.Set(bus.HeaderNewID, "1")
 			}
 			batch[i] = m

@@ -2,17 +2,50 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"genesis/pkg/agents"
 	"genesis/pkg/bus"
+	"genesis/pkg/resilience"
 )
 
-// publish publishes n requests by as many callers as raw has publishes in flight.
-func publish(ctx context.Context, b *bus.Bus, agent string, n, callers int, prompt string) error {
+// publish publishes n requests as raw does, with inFlight of them waiting for their
+// confirmation.
+func publish(ctx context.Context, b *bus.Bus, n int, prompt string) error {
+	promises := make([]*bus.Promise, inFlight)
+	for i := range n + inFlight {
+		p := &promises[i%inFlight]
+		if *p != nil {
+			if _, err := (*p).Wait(ctx); err != nil {
+				return err
+			}
+			*p = nil
+		}
+		if i < n {
+			sent, err := b.PublishAsync(bus.Envelope{Agent: genesisAgent, Request: bus.Request{Prompt: prompt}})
+			if err != nil {
+				return err
+			}
+			*p = sent
+		}
+	}
+	return nil
+}
+
+// publishBy publishes n requests by so many callers at once, each of whom waits for
+// its confirmation.
+func publishBy(ctx context.Context, b *bus.Bus, callers, n int, prompt string) error {
+	return eachOf(ctx, callers, n, func(ctx context.Context) error {
+		_, err := b.Publish(ctx, bus.Envelope{Agent: genesisAgent, Request: bus.Request{Prompt: prompt}})
+		return err
+	})
+}
+
+// eachOf calls f n times in all, by so many callers at once.
+func eachOf(ctx context.Context, callers, n int, f func(context.Context) error) error {
 	work, ctx := errgroup.WithContext(ctx)
 	for i := range callers {
 		share := n / callers
@@ -21,8 +54,7 @@ func publish(ctx context.Context, b *bus.Bus, agent string, n, callers int, prom
 		}
 		work.Go(func() error {
 			for range share {
-				_, err := b.Publish(ctx, bus.Envelope{Agent: agent, Request: bus.Request{Prompt: prompt}})
-				if err != nil {
+				if err := f(ctx); err != nil {
 					return err
 				}
 			}
@@ -32,12 +64,14 @@ func publish(ctx context.Context, b *bus.Bus, agent string, n, callers int, prom
 	return work.Wait()
 }
 
-// pool is a pool whose handler hands jobs to an agent as the worker does.
-func pool(b *bus.Bus, agent string, size int, a agents.Agent, done func(bus.Settlement)) (*bus.Pool, error) {
+// pool is a pool whose handler hands jobs to an agent as internal/worker does.
+func pool(b *bus.Bus, name string, size int, a agents.Agent, done func(bus.Settlement)) (*bus.Pool, error) {
 	return b.NewPool(bus.PoolOptions{
-		Agent: agent, Slots: size, Reserved: size / 5, Worker: "bench", Observe: done,
+		Agent: name, Slots: size, Reserved: size / 5, Worker: "bench", Observe: done, DrainTimeout: time.Second,
 		Handler: func(ctx context.Context, job *bus.Job) (bus.Answer, error) {
-			r, err := a.Handle(ctx, task(job))
+			r, err := resilience.Get(ctx, resilience.Timeout{Limit: 30 * time.Second}, func(ctx context.Context) (agents.Result, error) {
+				return a.Handle(ctx, task(job))
+			})
 			if err != nil {
 				return bus.Answer{}, err
 			}
@@ -51,22 +85,28 @@ func pool(b *bus.Bus, agent string, size int, a agents.Agent, done func(bus.Sett
 
 // task is a job as an agent sees it.
 func task(j *bus.Job) agents.Task {
-	return agents.Task{
+	t := agents.Task{
 		ID: j.ID, Agent: j.Agent, Method: j.Request.Method, Prompt: j.Request.Prompt,
-		Input: json.RawMessage(j.Request.Input), Metadata: json.RawMessage(j.Request.Metadata), Attempt: j.Attempt,
+		Input: j.Request.Input, Metadata: j.Request.Metadata, Attempt: j.Attempt,
 	}
+	if t.Method == "" {
+		t.Method = bus.MethodExecute
+	}
+	return t
 }
 
 // echo is the agent of the contest: echo on one rung, as the configuration builds it.
 func echo() agents.Agent {
-	return agents.Ladder{{Name: "primary", Provider: "echo", Agent: agents.Echo()}}
+	return agents.Ladder{{Name: agents.Primary, Provider: "echo", Agent: agents.Echo()}}
 }
 
-// working runs a worker beside f: it stops the worker when f returns, and returns both errors.
-func working(ctx context.Context, worker, f func(context.Context) error) error {
+// working runs workers beside f: it stops them when f returns, and returns all errors.
+func working(ctx context.Context, f func(context.Context) error, workers ...func(context.Context) error) error {
 	running, ctx := errgroup.WithContext(ctx)
 	work, stop := context.WithCancel(ctx)
-	running.Go(func() error { return worker(work) })
+	for _, w := range workers {
+		running.Go(func() error { return w(work) })
+	}
 	err := f(ctx)
 	stop()
 	if stopped := running.Wait(); stopped != nil {

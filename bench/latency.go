@@ -3,12 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
 
 	"genesis/pkg/bus"
 )
@@ -47,12 +48,12 @@ func (b *bench) latency(ctx context.Context, durability string) error {
 	if err != nil {
 		return err
 	}
-	w := &rawWorker{nc: a.rawWorker, done: func() {}}
-	return working(ctx, w.work, func(ctx context.Context) error {
-		return working(ctx, p.Run, func(ctx context.Context) error {
-			return b.alternate(ctx, durability, raw.call, ours.call)
-		})
-	})
+	w := &rawWorker{nc: a.rawWorker, agent: rawAgent, done: func() {}}
+	return working(ctx, func(ctx context.Context) error {
+		callRaw := func(ctx context.Context, prompt string) error { return raw.call(ctx, rawAgent, prompt) }
+		callOurs := func(ctx context.Context, prompt string) error { return ours.call(ctx, genesisAgent, prompt) }
+		return b.alternate(ctx, durability, callRaw, callOurs)
+	}, w.work, p.Run)
 }
 
 // A rawCaller publishes a request and waits for its answer in an inbox of its own
@@ -82,12 +83,12 @@ func newRawCaller(nc *nats.Conn) (*rawCaller, error) {
 	return c, err
 }
 
-func (c *rawCaller) call(ctx context.Context, prompt string) error {
-	m, err := rawMessage(prompt, "")
+func (c *rawCaller) call(ctx context.Context, agent, prompt string) error {
+	m, err := rawMessage(agent, prompt)
 	if err != nil {
 		return err
 	}
-	inbox := c.prefix + m.Subject[len(bus.RequestSubject(rawAgent, bus.LaneInteractive, "")):]
+	inbox := c.prefix + m.Subject[len(bus.RequestSubject(agent, bus.LaneInteractive, "")):]
 	m.Header.Set(headerReply, inbox)
 	answer := make(chan []byte, 1)
 	c.mu.Lock()
@@ -108,25 +109,19 @@ func (c *rawCaller) call(ctx context.Context, prompt string) error {
 type caller struct {
 	bus     *bus.Bus
 	replies *bus.Replies
-	// agent is who is asked.
-	agent string
 }
 
 func newCaller(b *bus.Bus) (*caller, error) {
 	replies, err := b.NewReplies("bench")
-	return &caller{bus: b, replies: replies, agent: genesisAgent}, err
+	return &caller{bus: b, replies: replies}, err
 }
 
-func (c *caller) call(ctx context.Context, prompt string) error {
-	made, err := uuid.NewV7()
-	if err != nil {
-		return err
-	}
-	id := made.String()
-	w := c.replies.Expect(c.agent, id)
+func (c *caller) call(ctx context.Context, agent, prompt string) error {
+	id := bus.NewID()
+	w := c.replies.Expect(agent, id)
 	defer w.Close()
-	_, err = c.bus.Publish(ctx, bus.Envelope{
-		Agent: c.agent, ID: id, Request: bus.Request{Prompt: prompt}, ReplyTo: c.replies.Subject(id),
+	_, err := c.bus.Publish(ctx, bus.Envelope{
+		Agent: agent, ID: id, FreshID: true, Request: bus.Request{Prompt: prompt}, ReplyTo: c.replies.Subject(id),
 	})
 	if err != nil {
 		return err
@@ -157,16 +152,43 @@ func (b *bench) alternate(ctx context.Context, name string, base, genesis func(c
 			}
 		}
 	}
-	for _, q := range []struct {
-		name   string
-		share  float64
-		target target
-	}{{"p50", 0.5, target{AtMost: 1.3}}, {"p99", 0.99, target{AtMost: 1.3}}} {
-		was, is := quantile(took[0], q.share), quantile(took[1], q.share)
-		b.add(row{
-			Case: name + " " + q.name, Unit: "us", Base: was, Genesis: is, Ratio: is / was, Target: q.target,
-			Note: fmt.Sprintf("%d and %d requests", len(took[0]), len(took[1])),
+	b.quantiles(name, took, target{AtMost: 1.3}, "base: raw nats.go")
+	return nil
+}
+
+// callersLatencies calls f by so many callers at once for a time, and returns how long
+// each call took, in microseconds.
+func callersLatencies(ctx context.Context, callers int, d time.Duration, f func(context.Context) error) ([]float64, error) {
+	took := make([][]float64, callers)
+	work, ctx := errgroup.WithContext(ctx)
+	end := time.Now().Add(d)
+	for i := range callers {
+		work.Go(func() error {
+			for began := time.Now(); began.Before(end); {
+				if err := f(ctx); err != nil {
+					return err
+				}
+				now := time.Now()
+				took[i] = append(took[i], float64(now.Sub(began))/float64(time.Microsecond))
+				began = now
+			}
+			return nil
 		})
 	}
-	return nil
+	err := work.Wait()
+	return slices.Concat(took...), err
+}
+
+// quantiles adds the rows of two sets of latencies.
+func (b *bench) quantiles(name string, took [2][]float64, t target, note string) {
+	for _, q := range []struct {
+		name  string
+		share float64
+	}{{"p50", 0.5}, {"p99", 0.99}} {
+		was, is := quantile(took[0], q.share), quantile(took[1], q.share)
+		b.add(row{
+			Case: name + " " + q.name, Unit: "us", Base: was, Genesis: is, Ratio: is / was, Target: t,
+			Note: fmt.Sprintf("%s; %d and %d requests", note, len(took[0]), len(took[1])),
+		})
+	}
 }

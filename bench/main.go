@@ -61,6 +61,11 @@ func benchmarks() []benchmark {
 	return []benchmark{
 		{"jobs", "jobs a second: publish, consume, and both, against raw nats.go", benchJobs},
 		{"latency", "one request at a time, publish to result, against raw nats.go", benchLatency},
+		{"group", "group commit on a server that syncs each write, against plain publishing", benchGroup},
+		{"backlog", "jobs a second with a deep queue, against a shallow one", benchBacklog},
+		{"agents", "the same load on many agents, against one", benchAgents},
+		{"hung", "a healthy agent beside a hung one, against alone", benchHung},
+		{"http", "Prefer: wait at a gateway against the bus path; memory and allocations", benchHTTP},
 	}
 }
 
@@ -81,6 +86,9 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		if err := m.run(ctx, b); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
+	}
+	if err := b.profileAllocs(); err != nil {
+		return err
 	}
 	if s.json {
 		return writeJSON(out, b.rows)
@@ -104,7 +112,7 @@ func parse(args []string, out io.Writer) (settings, error) {
 	f.DurationVar(&s.duration, "duration", 0, "of one round (default 1.5s, with -quick 400ms)")
 	f.IntVar(&s.rounds, "rounds", 0, "of each side (default 7, with -quick 3)")
 	f.BoolVar(&s.json, "json", false, "print JSON instead of a table")
-	f.StringVar(&s.profiles, "profiles", "", "write a CPU profile of each round into this directory")
+	f.StringVar(&s.profiles, "profiles", "", "write a CPU profile of each round, and one of all allocations, into this directory")
 	if err := f.Parse(args); err != nil {
 		return s, err
 	}

@@ -36,16 +36,13 @@ type rawResult struct {
 const headerReply = "Reply-To"
 
 // rawMessage is a request as a program without Genesis would send it.
-func rawMessage(prompt, reply string) (*nats.Msg, error) {
+func rawMessage(agent, prompt string) (*nats.Msg, error) {
 	data, err := json.Marshal(rawRequest{prompt})
 	if err != nil {
 		return nil, err
 	}
-	m := nats.NewMsg(bus.RequestSubject(rawAgent, bus.LaneInteractive, nuid.Next()))
+	m := nats.NewMsg(bus.RequestSubject(agent, bus.LaneInteractive, nuid.Next()))
 	m.Data = data
-	if reply != "" {
-		m.Header.Set(headerReply, reply)
-	}
 	return m, nil
 }
 
@@ -59,7 +56,7 @@ func rawPublish(ctx context.Context, nc *nats.Conn, n int, prompt string) error 
 	}
 	defer js.CleanupPublisher()
 	for range n {
-		m, err := rawMessage(prompt, "")
+		m, err := rawMessage(rawAgent, prompt)
 		if err != nil {
 			return err
 		}
@@ -78,11 +75,13 @@ func rawPublish(ctx context.Context, nc *nats.Conn, n int, prompt string) error 
 	return nil
 }
 
-// A rawWorker fetches into free slots; each slot decodes the request, stores the
-// result if it is the first, tells the caller if one waits, and acknowledges.
+// A rawWorker fetches into free slots, as many as there are; each slot, a goroutine
+// that stays, decodes the request, stores the result if it is the first, tells the
+// caller if one waits, and acknowledges.
 type rawWorker struct {
-	nc *nats.Conn
-	js jetstream.JetStream
+	nc    *nats.Conn
+	js    jetstream.JetStream
+	agent string
 	// done is called after each message.
 	done func()
 
@@ -97,16 +96,23 @@ func (w *rawWorker) work(ctx context.Context) error {
 		return err
 	}
 	w.js = js
-	consumer, err := js.Consumer(ctx, bus.RequestStream(rawAgent), string(bus.LaneInteractive))
+	consumer, err := js.Consumer(ctx, bus.RequestStream(w.agent), string(bus.LaneInteractive))
 	if err != nil {
 		return err
 	}
-	free := make(chan struct{}, slots)
+	free, jobs := make(chan struct{}, slots), make(chan jetstream.Msg, slots)
+	var running sync.WaitGroup
 	for range slots {
 		free <- struct{}{}
+		running.Go(func() {
+			for msg := range jobs {
+				w.handle(ctx, msg)
+				free <- struct{}{}
+			}
+		})
 	}
-	var running sync.WaitGroup
 	defer running.Wait()
+	defer close(jobs)
 	for ctx.Err() == nil {
 		n := w.take(ctx, free)
 		batch, err := consumer.Fetch(n, jetstream.FetchContext(ctx))
@@ -115,10 +121,7 @@ func (w *rawWorker) work(ctx context.Context) error {
 		}
 		for msg := range batch.Messages() {
 			n--
-			running.Go(func() {
-				w.handle(ctx, msg)
-				free <- struct{}{}
-			})
+			jobs <- msg
 		}
 		for range n {
 			free <- struct{}{}
@@ -163,13 +166,13 @@ func (w *rawWorker) answer(ctx context.Context, msg jetstream.Msg) error {
 	}
 	subject := msg.Subject()
 	id := subject[strings.LastIndexByte(subject, '.')+1:]
-	r := rawResult{ID: id, Agent: rawAgent, Success: true}
+	r := rawResult{ID: id, Agent: w.agent, Success: true}
 	r.Output.Text = q.Prompt
 	data, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	if _, err := w.js.Publish(ctx, bus.ResultSubject(rawAgent, id), data, jetstream.WithExpectLastSequencePerSubject(0)); err != nil {
+	if _, err := w.js.Publish(ctx, bus.ResultSubject(w.agent, id), data, jetstream.WithExpectLastSequencePerSubject(0)); err != nil {
 		return err
 	}
 	if reply := msg.Headers().Get(headerReply); reply != "" {

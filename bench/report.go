@@ -33,7 +33,10 @@ type row struct {
 	// Microseconds of CPU time an operation, of the clients and of the server.
 	BaseCPU    cpuCost `json:"base_cpu_us"`
 	GenesisCPU cpuCost `json:"genesis_cpu_us"`
-	Note       string  `json:"note,omitempty"`
+	// Allocations of the clients an operation.
+	BaseAllocs    float64 `json:"base_allocs"`
+	GenesisAllocs float64 `json:"genesis_allocs"`
+	Note          string  `json:"note,omitempty"`
 }
 
 // A target bounds a ratio; the zero value asks for nothing.
@@ -74,6 +77,10 @@ func (b *bench) add(r row) {
 	r.Bench = b.current
 	r.Met = r.Target.met(r.Ratio)
 	b.rows = append(b.rows, r)
+	if r.Base == 0 {
+		b.say("  %s: %s %s", r.Case, figure(r.Genesis), r.Unit)
+		return
+	}
 	b.say("  %s: %s against %s %s, ratio %.2f %s", r.Case, figure(r.Genesis), figure(r.Base), r.Unit, r.Ratio, verdict(r))
 }
 
@@ -97,10 +104,10 @@ func writeJSON(out io.Writer, rows []row) error {
 
 func writeTable(out io.Writer, rows []row) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "bench\tcase\tunit\tbase\tgenesis\tratio\ttarget\t\tbase CPU us, client + server\tgenesis CPU us\tnote")
+	fmt.Fprintln(w, "bench\tcase\tunit\tbase\tgenesis\tratio\ttarget\t\tbase CPU us, client + server\tgenesis CPU us\tallocs\t\tnote")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			r.Bench, r.Case, r.Unit, figure(r.Base), figure(r.Genesis), ratioText(r.Ratio), r.Target, verdict(r), r.BaseCPU, r.GenesisCPU, r.Note)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			r.Bench, r.Case, r.Unit, figure(r.Base), figure(r.Genesis), ratioText(r.Ratio), r.Target, verdict(r), r.BaseCPU, r.GenesisCPU, figure(r.BaseAllocs), figure(r.GenesisAllocs), r.Note)
 	}
 	return w.Flush()
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,14 +25,22 @@ type side struct {
 type sample struct {
 	perSecond float64
 	cpu       cpuCost
+	// allocs counts the clients' allocations an operation.
+	allocs float64
 }
 
 // A comparison is what the rounds of both sides came to.
 type comparison struct {
-	base, genesis       float64
-	baseCPU, genesisCPU cpuCost
-	ratio               float64
-	n                   int
+	base, genesis sample
+	ratio         float64
+}
+
+// row is the comparison as a line of the report.
+func (c comparison) row(name, unit string, t target) row {
+	return row{
+		Case: name, Unit: unit, Base: c.base.perSecond, Genesis: c.genesis.perSecond, Ratio: c.ratio, Target: t,
+		BaseCPU: c.base.cpu, GenesisCPU: c.genesis.cpu, BaseAllocs: c.base.allocs, GenesisAllocs: c.genesis.allocs,
+	}
 }
 
 // compare runs both sides in turn, A B, B A, A B, each round with the same number of
@@ -42,12 +51,18 @@ func (b *bench) compare(ctx context.Context, srv *broker, name string, base, gen
 	if err != nil {
 		return comparison{}, err
 	}
-	if _, err := b.round(ctx, srv, genesis, n/4+1, ""); err != nil { // warm
+	return b.versus(ctx, srv, name, base, genesis, n, b.rounds)
+}
+
+// versus runs so many rounds of n operations.
+func (b *bench) versus(ctx context.Context, srv *broker, name string, base, genesis side, n, rounds int) (comparison, error) {
+	_, err := b.round(ctx, srv, genesis, n/4+1, "") // warm
+	if err != nil {
 		return comparison{}, err
 	}
 	var bases, ours []sample
 	var ratios []float64
-	for i := range b.rounds {
+	for i := range rounds {
 		pair := [2]sample{}
 		sides := [2]side{base, genesis}
 		for k := range 2 {
@@ -60,10 +75,7 @@ func (b *bench) compare(ctx context.Context, srv *broker, name string, base, gen
 		bases, ours = append(bases, pair[0]), append(ours, pair[1])
 		ratios = append(ratios, pair[1].perSecond/pair[0].perSecond)
 	}
-	c := comparison{ratio: median(ratios), n: n}
-	c.base, c.baseCPU = summary(bases)
-	c.genesis, c.genesisCPU = summary(ours)
-	return c, nil
+	return comparison{base: summary(bases), genesis: summary(ours), ratio: median(ratios)}, nil
 }
 
 // calibrate finds out how many operations a side does in a round.
@@ -105,9 +117,12 @@ func (b *bench) round(ctx context.Context, srv *broker, s side, n int, profile s
 	if err != nil {
 		return sample{}, err
 	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	client, server := ownCPU(), processCPU(srv.cmd.Process.Pid)
 	took, err := s.run(ctx, n)
 	client, server = ownCPU()-client, processCPU(srv.cmd.Process.Pid)-server
+	runtime.ReadMemStats(&after)
 	stop()
 	if err != nil {
 		return sample{}, fmt.Errorf("%s: %w", s.name, err)
@@ -116,6 +131,7 @@ func (b *bench) round(ctx context.Context, srv *broker, s side, n int, profile s
 	return sample{
 		perSecond: float64(n) / took.Seconds(),
 		cpu:       cpuCost{Client: float64(client) / per, Server: float64(server) / per},
+		allocs:    float64(after.Mallocs-before.Mallocs) / float64(n),
 	}, nil
 }
 
@@ -138,14 +154,28 @@ func (b *bench) profile(name string) (stop func(), err error) {
 	return func() { pprof.StopCPUProfile(); _ = f.Close() }, nil
 }
 
-func summary(samples []sample) (float64, cpuCost) {
-	var rates, clients, servers []float64
+// profileAllocs writes which functions allocated what in all of the run.
+func (b *bench) profileAllocs() error {
+	if b.profiles == "" {
+		return nil
+	}
+	f, err := os.Create(filepath.Join(b.profiles, "allocs.pprof"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(pprof.Lookup("allocs").WriteTo(f, 0), f.Close())
+}
+
+// summary is the median of each figure.
+func summary(samples []sample) sample {
+	var rates, clients, servers, allocs []float64
 	for _, s := range samples {
 		rates = append(rates, s.perSecond)
 		clients = append(clients, s.cpu.Client)
 		servers = append(servers, s.cpu.Server)
+		allocs = append(allocs, s.allocs)
 	}
-	return median(rates), cpuCost{Client: median(clients), Server: median(servers)}
+	return sample{perSecond: median(rates), cpu: cpuCost{Client: median(clients), Server: median(servers)}, allocs: median(allocs)}
 }
 
 // wants reports whether a case is asked for.

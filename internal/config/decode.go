@@ -114,7 +114,7 @@ func (d *decoder) table(n *yaml.Node, p place, v reflect.Value) {
 	fresh := reflect.MakeMapWithSize(v.Type(), len(entries))
 	for _, e := range entries {
 		item := reflect.New(v.Type().Elem())
-		if a, ok := item.Interface().(interface{ preset() }); ok {
+		if a, ok := reflect.TypeAssert[interface{ preset() }](item); ok {
 			a.preset()
 		}
 		d.value(e.value, place{path: join(p.path, e.key.Value), line: e.key.Line}, item.Elem())
@@ -139,7 +139,7 @@ func (d *decoder) list(n *yaml.Node, p place, v reflect.Value) {
 // text is not a number, and yes is not true.
 func (d *decoder) scalar(n *yaml.Node, p place, v reflect.Value) {
 	var tags string
-	text, isText := v.Addr().Interface().(encoding.TextUnmarshaler)
+	text, isText := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr())
 	switch kind := v.Kind(); {
 	case isText:
 		tags = "!!str !!int !!float"

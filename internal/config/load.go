@@ -33,7 +33,7 @@ func Load(path string, env func(string) (string, bool), overrides ...Override) (
 
 // read returns the file's content, up to maxFile.
 func read(path string) ([]byte, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read configuration: %w; name an existing file, or none to use the built-in default", err)
 	} else if err != nil {
@@ -89,9 +89,9 @@ func load(file string, data []byte, env func(string) (string, bool), overrides [
 	return c, nil
 }
 
-// explains reports whether e, found in the values, only follows from k, found in
+// explains reports whether other, found in the values, only follows from e, found in
 // reading them.
-func (k *Error) explains(e *Error) bool {
-	return k.broken == e.Path || below(k.broken, e.Path) || below(e.Path, k.broken) ||
-		e.refers != "" && k.broken == e.refers
+func (e *Error) explains(other *Error) bool {
+	return e.broken == other.Path || below(e.broken, other.Path) || below(other.Path, e.broken) ||
+		other.refers != "" && e.broken == other.refers
 }

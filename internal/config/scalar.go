@@ -11,7 +11,7 @@ import (
 // parse sets v, a single value or a list of texts, from the text of a variable,
 // a flag or a tag of this package. The example is for the error; it may be empty.
 func parse(text string, v reflect.Value, example string) error {
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		return u.UnmarshalText([]byte(text))
 	}
 	var err error

@@ -31,8 +31,12 @@ func Schema() ([]byte, error) {
 	s.Title, s.Description = "genesis.yaml", "The configuration of all Genesis programs."
 	preset := NewAgent("")
 	for _, v := range []any{
-		*base(), defaultNATS(), defaultGateway(), RateLimit{}, defaultWorker(), defaultTimeouts(),
-		Provider{}, preset, preset.Delivery, Rung{},
+		*base(), defaultNATS(), defaultGateway(),
+		RateLimit{},
+		defaultWorker(), defaultTimeouts(),
+		Provider{},
+		preset, preset.Delivery,
+		Rung{},
 	} {
 		target := s
 		if t := reflect.TypeOf(v); t != reflect.TypeFor[Config]() {

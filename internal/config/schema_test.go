@@ -139,9 +139,9 @@ func TestTheExampleShowsEveryKey(t *testing.T) {
 		case reflect.Slice:
 			return missing(path+"[*]", typ.Elem())
 		case reflect.Struct:
-			for i := range typ.NumField() {
-				if key := keyOf(typ.Field(i)); key != "" {
-					none = append(none, missing(strings.TrimPrefix(path+"."+key, "."), typ.Field(i).Type)...)
+			for field := range typ.Fields() {
+				if key := keyOf(field); key != "" {
+					none = append(none, missing(strings.TrimPrefix(path+"."+key, "."), field.Type)...)
 				}
 			}
 			return none

@@ -219,8 +219,7 @@ func TestValidateNeedsNoFile(t *testing.T) {
 func TestEveryBoundInATagParses(t *testing.T) {
 	var walk func(reflect.Type)
 	walk = func(typ reflect.Type) {
-		for i := range typ.NumField() {
-			f := typ.Field(i)
+		for f := range typ.Fields() {
 			for _, tag := range []string{"min", "max", "above"} {
 				if text, ok := f.Tag.Lookup(tag); ok {
 					if err := parse(text, reflect.New(f.Type).Elem(), ""); err != nil {
@@ -238,8 +237,8 @@ func TestEveryBoundInATagParses(t *testing.T) {
 			}
 		}
 	}
-	for i := range reflect.TypeFor[Config]().NumField() {
-		if f := reflect.TypeFor[Config]().Field(i); f.IsExported() && f.Type.Kind() == reflect.Struct {
+	for f := range reflect.TypeFor[Config]().Fields() {
+		if f.IsExported() && f.Type.Kind() == reflect.Struct {
 			walk(f.Type)
 		}
 	}

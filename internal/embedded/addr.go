@@ -13,9 +13,11 @@ import (
 )
 
 var (
-	// ErrAddressInUse: another program listens on the address.
+	// ErrAddress says that the address is not host:port.
+	ErrAddress = errors.New("it is not an address")
+	// ErrAddressInUse says that another program listens on the address.
 	ErrAddressInUse = errors.New("the address is in use by another program")
-	// ErrNotLoopback: other machines could reach a broker that knows no passwords.
+	// ErrNotLoopback says that other machines could reach a broker that knows no passwords.
 	ErrNotLoopback = errors.New("the embedded NATS server listens on loopback only, because it asks nobody for a password")
 )
 
@@ -24,14 +26,14 @@ var (
 func checkAddr(ctx context.Context, addr string) (int, error) {
 	host, text, err := net.SplitHostPort(addr)
 	if err != nil {
-		return 0, fmt.Errorf("address %q: use host:port, for example %s", addr, DefaultAddr)
+		return 0, fmt.Errorf("%q: %w: use host:port, for example %s", addr, ErrAddress, DefaultAddr)
 	}
 	port, err := strconv.Atoi(text)
 	if err != nil || port < 0 || port > 65535 {
-		return 0, fmt.Errorf("address %q: the port must be a number from 0 (a free one) to 65535", addr)
+		return 0, fmt.Errorf("%q: %w: the port must be a number from 0 (a free one) to 65535", addr, ErrAddress)
 	}
 	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.Unmap().IsLoopback()) {
-		return 0, fmt.Errorf("address %q: %w", addr, ErrNotLoopback)
+		return 0, fmt.Errorf("%q: %w", addr, ErrNotLoopback)
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	switch {

@@ -67,8 +67,8 @@ type Server struct {
 	stop func()
 }
 
-// Start starts the broker and waits until it takes connections. Errors: a [*LockedError],
-// [ErrAddressInUse], [ErrNotLoopback], [ErrDiskFull], or that the directory cannot be used.
+// Start starts the broker and waits until it takes connections. Errors: [ErrAddress],
+// [ErrAddressInUse], [ErrNotLoopback], [ErrDir], [ErrDiskFull], a [*LockedError].
 func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -115,7 +115,7 @@ func start(o Options, port int) (*Server, error) {
 	}
 	if space := srv.JetStreamConfig().MaxStore; space < minSpace {
 		s.stop()
-		return nil, fmt.Errorf("%w: %s has room for %d MiB, and at least %d MiB are needed", ErrDiskFull, o.Dir, space>>20, int64(minSpace)>>20)
+		return nil, fmt.Errorf("%w: %s has room for %d MiB, and at least %d MiB are needed", ErrDiskFull, o.Dir, space>>20, minSpace>>20)
 	}
 	s.addr = srv.Addr().String()
 	return s, nil
@@ -133,7 +133,7 @@ func (o Options) server(port int) *server.Options {
 		JetStream:              true,
 		DisableJetStreamBanner: true,
 		StoreDir:               filepath.Join(o.Dir, "nats"),
-		MaxPayload:             int32(min(payload, 1<<30)), //nolint:gosec // bounded
+		MaxPayload:             int32(min(payload, 1<<30)),
 		// Twice the largest message, or a single one would make its reader a slow consumer.
 		MaxPending: int64(max(server.MAX_PENDING_SIZE, 2*payload)),
 	}

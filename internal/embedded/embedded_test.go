@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -92,7 +93,13 @@ func TestTwoServersDoNotShareADirectory(t *testing.T) {
 	if !errors.As(err, &locked) || locked.PID != os.Getpid() || !strings.Contains(err.Error(), o.Dir) {
 		t.Fatalf("a second server: got %v, %v; want a *LockedError with the directory and pid %d", second, err, os.Getpid())
 	}
+	if err := CheckDir(o.Dir); !errors.As(err, &locked) {
+		t.Errorf("check the directory: got %v, want a *LockedError", err)
+	}
 	first.Stop()
+	if err := CheckDir(o.Dir); err != nil {
+		t.Errorf("check the directory after the end: got %v", err)
+	}
 	begin(t, o)
 }
 
@@ -105,7 +112,7 @@ func TestALockLeftByADeadProcessDoesNotMatter(t *testing.T) {
 }
 
 func TestAMistakeIsToldAtOnce(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,13 +129,13 @@ func TestAMistakeIsToldAtOnce(t *testing.T) {
 	}{
 		{"the port is taken", Options{Addr: taken.Addr().String()}, ErrAddressInUse, taken.Addr().String()},
 		{"the address is public", Options{Addr: "0.0.0.0:4222"}, ErrNotLoopback, "0.0.0.0:4222"},
-		{"every address is public", Options{Addr: ":4222"}, ErrNotLoopback, "loopback only"},
-		{"the address is a URL", Options{Addr: "nats://127.0.0.1:4222"}, nil, "use host:port"},
-		{"the port is a word", Options{Addr: "127.0.0.1:nats"}, nil, "must be a number"},
-		{"the directory is a file", Options{Dir: file}, nil, file},
-		{"the directory is below a file", Options{Dir: filepath.Join(file, "data")}, nil, "a part of that path is a file"},
-		{"the directory cannot be written", Options{Dir: "/proc/genesis-data"}, nil, "/proc/genesis-data"},
-		{"no directory", Options{Dir: "-"}, nil, "no data directory"},
+		{"every address is public", Options{Addr: ":4222"}, ErrNotLoopback, "on loopback only"},
+		{"the address is a URL", Options{Addr: "nats://127.0.0.1:4222"}, ErrAddress, "use host:port"},
+		{"the port is a word", Options{Addr: "127.0.0.1:nats"}, ErrAddress, "must be a number"},
+		{"the directory is a file", Options{Dir: file}, ErrDir, file},
+		{"the directory is below a file", Options{Dir: filepath.Join(file, "data")}, ErrDir, "is a file"},
+		{"the directory cannot be written", Options{Dir: "/proc/genesis-data"}, ErrDir, "/proc/genesis-data"},
+		{"no directory", Options{Dir: "-"}, ErrDir, "none is given"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			switch tt.o.Dir {
@@ -153,6 +160,23 @@ func TestAMistakeIsToldAtOnce(t *testing.T) {
 				t.Errorf("start %+v: told after %s", tt.o, took)
 			}
 		})
+	}
+}
+
+func TestWhatIsWrongWithADirectoryIsToldInWords(t *testing.T) {
+	for _, tt := range []struct {
+		err, is error
+		want    string
+	}{
+		{syscall.ENOSPC, ErrDiskFull, "the disk is full: data directory d"},
+		{syscall.EDQUOT, ErrDiskFull, "the disk is full: data directory d"},
+		{syscall.EACCES, ErrDir, "d is not writable"},
+		{syscall.EROFS, ErrDir, "d is not writable"},
+		{syscall.EIO, ErrDir, "the data directory cannot be used"},
+	} {
+		if got := dirError("d", tt.err); !errors.Is(got, tt.is) || !errors.Is(got, tt.err) || !strings.Contains(got.Error(), tt.want) {
+			t.Errorf("%v: got %q, want it to be %v and to contain %q", tt.err, got, tt.is, tt.want)
+		}
 	}
 }
 

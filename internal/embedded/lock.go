@@ -11,8 +11,12 @@ import (
 	"syscall"
 )
 
-// ErrDiskFull: the disk of the data directory has no room to work with.
-var ErrDiskFull = errors.New("the disk is full")
+var (
+	// ErrDir says that the data directory cannot be made, or not be written.
+	ErrDir = errors.New("the data directory cannot be used")
+	// ErrDiskFull says that the disk of the data directory has no room to work with.
+	ErrDiskFull = errors.New("the disk is full")
+)
 
 // A LockedError says that another process uses a data directory.
 type LockedError struct {
@@ -37,7 +41,7 @@ type dirLock struct{ file *os.File }
 // lockDir makes a directory where it is missing, and locks it.
 func lockDir(dir string) (*dirLock, error) {
 	if dir == "" {
-		return nil, errors.New("no data directory is given")
+		return nil, fmt.Errorf("%w: none is given", ErrDir)
 	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, dirError(dir, err)
@@ -46,19 +50,39 @@ func lockDir(dir string) (*dirLock, error) {
 	if err != nil {
 		return nil, dirError(dir, err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor is a small number
-		defer func() { _ = f.Close() }() // only read
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, &LockedError{Dir: dir, PID: readPID(f)}
-		}
-		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
-	}
 	l := &dirLock{file: f}
+	if err := l.take(dir); err != nil {
+		l.release()
+		return nil, err
+	}
 	if err := l.writePID(); err != nil {
 		l.release()
 		return nil, dirError(dir, err)
 	}
 	return l, nil
+}
+
+// CheckDir returns a [*LockedError] when another process uses a data directory. It
+// changes nothing there.
+func CheckDir(dir string) error {
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR, 0)
+	if err != nil {
+		return nil // nobody uses it; whether it can be used is told by Start
+	}
+	l := &dirLock{file: f}
+	defer l.release()
+	return l.take(dir)
+}
+
+func (l *dirLock) take(dir string) error {
+	err := syscall.Flock(int(l.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return &LockedError{Dir: dir, PID: readPID(l.file)}
+	}
+	return fmt.Errorf("%w: lock %s: %w", ErrDir, dir, err)
 }
 
 func (l *dirLock) writePID() error {
@@ -86,11 +110,11 @@ func readPID(f *os.File) int {
 func dirError(dir string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("the data directory %s is not writable: %w", dir, err)
+		return fmt.Errorf("%w: %s is not writable: %w", ErrDir, dir, err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("use the data directory %s: %w: %w", dir, ErrDiskFull, err)
+		return fmt.Errorf("%w: data directory %s: %w", ErrDiskFull, dir, err)
 	case errors.Is(err, syscall.ENOTDIR):
-		return fmt.Errorf("use the data directory %s: a part of that path is a file: %w", dir, err)
+		return fmt.Errorf("%w: a part of %s is a file: %w", ErrDir, dir, err)
 	}
-	return fmt.Errorf("use the data directory %s: %w", dir, err)
+	return fmt.Errorf("%w: %w", ErrDir, err)
 }

@@ -2,9 +2,11 @@ package program
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -35,12 +37,41 @@ func Connect(ctx context.Context, name string, cfg *config.Config, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	if err := Prepare(ctx, b, cfg); err != nil {
+	if err := prepareOnceThere(ctx, b, cfg, log); err != nil {
 		b.Close()
 		return nil, err
 	}
 	return b, nil
 }
+
+// prepareOnceThere prepares the broker, again and again while it is away: it may be
+// restarted in this very moment, and a program that gives up helps nobody.
+func prepareOnceThere(ctx context.Context, b *bus.Bus, cfg *config.Config, log *slog.Logger) error {
+	for end := time.Now().Add(preparePatience); ; {
+		err := Prepare(ctx, b, cfg)
+		if err == nil || ctx.Err() != nil || refused(err) || time.Now().After(end) {
+			return err
+		}
+		log.Warn("waiting for NATS", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(prepareAgain):
+		}
+	}
+}
+
+// refused reports whether the broker answered and said no: waiting does not help.
+func refused(err error) bool {
+	var conflict *bus.ConflictError
+	var api *jetstream.APIError
+	return errors.As(err, &conflict) || errors.As(err, &api) && api.Code < 500
+}
+
+const (
+	// preparePatience is how long a broker may be away while it is prepared.
+	preparePatience = 30 * time.Second
+	prepareAgain    = 250 * time.Millisecond
+)
 
 // Prepare creates the streams and consumers that are missing. It returns a
 // *bus.ConflictError when a stream contradicts the contract; that stream is not

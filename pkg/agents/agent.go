@@ -63,7 +63,8 @@ type Task struct {
 	// Metadata is what the caller sent along: a valid JSON object, or nil.
 	Metadata json.RawMessage
 
-	// Attempt counts executions of this request that could fail, from 1. It is
+	// Attempt counts executions of this request that could fail, from 1, over
+	// its whole life: a replay goes on counting. It is
 	// not the broker's count of deliveries, which includes those that never
 	// came to an execution.
 	Attempt int

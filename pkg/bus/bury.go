@@ -17,7 +17,7 @@ func (p *Pool) bury(ctx context.Context, d *delivery, o outcome) outcome {
 			return p.putBack(ctx, d, found)
 		}
 		if found.verdict == VerdictDuplicate {
-			return p.noteDuplicate(ctx, d, found)
+			return p.buryDuplicate(ctx, d, o, found)
 		}
 		return found
 	}
@@ -40,7 +40,10 @@ func (p *Pool) bury(ctx context.Context, d *delivery, o outcome) outcome {
 		sequence, err = p.bus.storeDeadLetter(ctx, letter)
 		return err
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrTooLarge): // it would be so for ever; Publish leaves room, but others may not
+		p.log.Error("a request is too large to become a dead letter; only its failure is kept", "request_id", d.job.ID, "error", err)
+	case err != nil:
 		p.log.Error("a dead letter cannot be stored; its request stays in the queue", "request_id", d.job.ID, "error", err)
 		return p.putBack(ctx, d, outcome{verdict: VerdictHeld, err: fmt.Errorf("store the dead letter: %w", err), duration: o.duration})
 	}
@@ -56,11 +59,24 @@ func (p *Pool) bury(ctx context.Context, d *delivery, o outcome) outcome {
 		}
 	case VerdictDuplicate:
 		p.unbury(ctx, letter, sequence)
-		return p.noteDuplicate(ctx, d, stored)
+		return p.buryDuplicate(ctx, d, o, stored)
 	case VerdictSuccess, VerdictRetryable, VerdictRejected, VerdictDraining, VerdictPermanent, VerdictExhausted,
 		VerdictMalformed, VerdictPanic, VerdictPoison, VerdictExpired:
 	}
 	return stored
+}
+
+// buryDuplicate takes note of a request whose id another one has answered. A malformed
+// message is no repetition of that one: it is filed under an id of its own.
+func (p *Pool) buryDuplicate(ctx context.Context, d *delivery, o, found outcome) outcome {
+	made := d.madeID()
+	if o.verdict != VerdictMalformed || d.job.ID == made {
+		return p.noteDuplicate(ctx, d, found)
+	}
+	p.mu.Lock()
+	d.job.ID = made
+	p.mu.Unlock()
+	return p.bury(ctx, d, o)
 }
 
 // condemn writes the last failure and its consequence into the ledger, once.
@@ -88,6 +104,9 @@ func (p *Pool) condemn(ctx context.Context, d *delivery, o outcome) (History, er
 // unbury takes a dead letter back whose request turned out to be answered by another
 // worker.
 func (p *Pool) unbury(ctx context.Context, letter *DeadLetter, sequence uint64) {
+	if sequence == 0 { // it was not stored
+		return
+	}
 	letter.Sequence = sequence
 	err := p.persist(ctx, "take the dead letter back", buryPatience, func(ctx context.Context) error {
 		err := p.bus.RemoveDeadLetter(ctx, *letter)

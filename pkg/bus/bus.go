@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -77,20 +79,21 @@ func Connect(ctx context.Context, o Options) (*Bus, error) {
 		err := b.dial(ctx, o.URL, opts)
 		if err == nil {
 			b.commit = newCommitter(b.js, o.GroupCommit)
+			b.nc.SetDisconnectErrHandler(b.disconnected)
 			return b, nil
 		}
 		if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, errCredentials) {
-			return nil, fmt.Errorf("connect to NATS at %s: %w: check the credentials", o.URL, err)
+			return nil, fmt.Errorf("connect to NATS at %s: %w: check the credentials", redacted(o.URL), err)
 		}
 		if time.Since(lastLog) >= 5*time.Second {
 			lastLog = time.Now()
-			o.Logger.Warn("waiting for NATS", "url", o.URL, "error", err)
+			o.Logger.Warn("waiting for NATS", "url", redacted(o.URL), "error", err)
 		}
 		select {
 		case <-ctx.Done():
 			if errors.Is(context.Cause(ctx), errNoAnswer) {
 				return nil, fmt.Errorf("connect to NATS at %s: no answer within %s: %w: check that a nats-server with JetStream runs there and that the address is right (--nats, GENESIS_NATS_URL)",
-					o.URL, wait, err)
+					redacted(o.URL), wait, err)
 			}
 			return nil, context.Cause(ctx)
 		case <-time.After(250 * time.Millisecond):
@@ -102,6 +105,17 @@ var (
 	errNoAnswer    = errors.New("no answer")
 	errCredentials = errors.New("unreadable credentials")
 )
+
+// redacted is a list of URLs without their passwords.
+func redacted(urls string) string {
+	list := strings.Split(urls, ",")
+	for i, text := range list {
+		if u, err := url.Parse(strings.TrimSpace(text)); err == nil {
+			list[i] = u.Redacted()
+		}
+	}
+	return strings.Join(list, ",")
+}
 
 func (o Options) connectOptions() []nats.Option {
 	name := o.Name
@@ -118,11 +132,6 @@ func (o Options) connectOptions() []nats.Option {
 		nats.ReconnectBufSize(-1), // an outage must be seen at once, not buffered
 		nats.PingInterval(5 * time.Second),
 		nats.MaxPingsOutstanding(2),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if err != nil {
-				log.Warn("lost the connection to NATS", "error", err)
-			}
-		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
 			log.Info("connected to NATS again", "url", nc.ConnectedUrlRedacted())
 		}),
@@ -144,12 +153,12 @@ func (o Options) connectOptions() []nats.Option {
 }
 
 // dial makes one attempt: a connection, and JetStream answering on it.
-func (b *Bus) dial(ctx context.Context, url string, opts []nats.Option) error {
-	nc, err := nats.Connect(url, opts...)
+func (b *Bus) dial(ctx context.Context, urls string, opts []nats.Option) error {
+	nc, err := nats.Connect(urls, opts...)
 	if err != nil {
 		return err
 	}
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(publishTimeout))
 	if err != nil {
 		nc.Close()
 		return err
@@ -162,6 +171,14 @@ func (b *Bus) dial(ctx context.Context, url string, opts []nats.Option) error {
 	}
 	b.nc, b.js = nc, js
 	return nil
+}
+
+// disconnected runs when the connection breaks.
+func (b *Bus) disconnected(_ *nats.Conn, err error) {
+	b.commit.confirm.lost()
+	if err != nil {
+		b.log.Warn("lost the connection to NATS", "error", err)
+	}
 }
 
 // Conn is the connection itself, for what is not JetStream: operator commands by

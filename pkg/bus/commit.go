@@ -24,8 +24,9 @@ const (
 // databases do for their logs. It starts no goroutine: the first caller that finds
 // nobody at work commits for everyone who queued up meanwhile, then hands over.
 type committer struct {
-	js    jetstream.JetStream
-	group bool
+	js      jetstream.JetStream
+	confirm *confirmer
+	group   bool
 
 	mu     sync.Mutex
 	queues map[string]*commitQueue
@@ -49,14 +50,14 @@ type commitAnswer struct {
 }
 
 func newCommitter(js jetstream.JetStream, group bool) *committer {
-	return &committer{js: js, group: group, queues: make(map[string]*commitQueue)}
+	return &committer{js: js, confirm: newConfirmer(js.Conn()), group: group, queues: make(map[string]*commitQueue)}
 }
 
 // publish stores msg in stream and returns its sequence. The message is not to be
 // used again by the caller.
 func (c *committer) publish(ctx context.Context, stream string, msg *nats.Msg) (uint64, error) {
 	if !c.group {
-		return c.single(ctx, msg)
+		return c.confirm.publish(ctx, msg)
 	}
 	q := c.queue(stream)
 	w := &commitWaiter{msg: msg, lead: make(chan struct{}, 1), done: make(chan commitAnswer, 1)}
@@ -145,18 +146,41 @@ func (q *commitQueue) drop(w *commitWaiter) {
 func (c *committer) commit(ctx context.Context, batch []*commitWaiter) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
 	defer cancel()
-	if len(batch) >= minBatch && c.atomic(ctx, batch) {
-		return
+	if len(batch) >= minBatch {
+		first, again := splitRepeated(batch)
+		if c.atomic(ctx, first) {
+			batch = again
+		}
 	}
 	// Also after a refused batch, where nothing was stored: each member then learns its own answer.
 	var wg sync.WaitGroup
 	for _, w := range batch {
 		wg.Go(func() {
-			sequence, err := c.single(ctx, w.msg)
+			sequence, err := c.confirm.publish(ctx, w.msg)
 			w.done <- commitAnswer{sequence, err}
 		})
 	}
 	wg.Wait()
+}
+
+// splitRepeated keeps apart the messages that expect to be the first of the same
+// subjects as one before them: within a batch the broker does not compare the members
+// of a pattern with each other, and would store them all.
+func splitRepeated(batch []*commitWaiter) (first, again []*commitWaiter) {
+	seen := make(map[string]bool, len(batch))
+	for _, w := range batch {
+		subjects := w.msg.Header.Get(headerExpectedSubjectFilter)
+		if subjects == "" {
+			subjects = w.msg.Subject
+		}
+		if seen[subjects] {
+			again = append(again, w)
+			continue
+		}
+		seen[subjects] = true
+		first = append(first, w)
+	}
+	return first, again
 }
 
 // atomic commits all or nothing, and reports whether it answered the waiters.
@@ -172,17 +196,10 @@ func (c *committer) atomic(ctx context.Context, batch []*commitWaiter) bool {
 	if err != nil {
 		return false
 	}
-	last := uint64(len(batch) - 1)
-	for i, w := range batch {
-		w.done <- commitAnswer{sequence: ack.Sequence - last + uint64(i)}
+	sequence := ack.Sequence - ack.BatchSize // the ack names the last one
+	for _, w := range batch {
+		sequence++
+		w.done <- commitAnswer{sequence: sequence}
 	}
 	return true
-}
-
-func (c *committer) single(ctx context.Context, msg *nats.Msg) (uint64, error) {
-	ack, err := c.js.PublishMsg(ctx, msg)
-	if err != nil {
-		return 0, err
-	}
-	return ack.Sequence, nil
 }

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -33,11 +34,15 @@ func consumerConfig(agent string, lane Lane, ackWait time.Duration) jetstream.Co
 
 // EnsureConsumers creates the consumers of an agent's lanes, or brings them up to date.
 // Without them there is nobody to count what waits. ackWait is as in [PoolOptions].
+// Errors: [ErrUnknownAgent] when the agent has no stream, [ErrUnavailable].
 func (b *Bus) EnsureConsumers(ctx context.Context, agent string, ackWait time.Duration) error {
 	for _, lane := range Lanes() {
 		cfg := consumerConfig(agent, lane, ackWait)
 		if _, err := b.js.CreateOrUpdateConsumer(ctx, RequestStream(agent), cfg); err != nil {
-			return fmt.Errorf("create the consumer of %s's %s lane: %w", agent, lane, readError("create consumer", err))
+			if errors.Is(err, jetstream.ErrStreamNotFound) {
+				return fmt.Errorf("create the consumer of %s's %s lane: %w: it has no stream: create it with `genesis streams apply`", agent, lane, ErrUnknownAgent)
+			}
+			return readError(fmt.Sprintf("create the consumer of %s's %s lane", agent, lane), err)
 		}
 	}
 	return nil

@@ -3,9 +3,12 @@ package bus
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 
 	"github.com/nats-io/nats.go/micro"
 )
+
+var semver = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 
 // A ControlFunc carries out an operator's command. data is its JSON; what it returns
 // is sent back as JSON to whoever asked for an answer.
@@ -20,6 +23,9 @@ type Control struct {
 // micro service: it is seen by `nats micro ls`, and every replica gets every command.
 // Functions are called one at a time and must not block. Close it when done.
 func (b *Bus) ServeControl(component, version string, verbs map[string]ControlFunc) (*Control, error) {
+	if !semver.MatchString(version) { // the protocol wants one; a development build has none
+		version = "0.0.0-dev"
+	}
 	s, err := micro.AddService(b.nc, micro.Config{
 		Name: "genesis-" + component, Version: version, QueueGroupDisabled: true,
 		Description: "Genesis " + component + ": operator commands",

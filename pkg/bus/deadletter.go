@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,6 +70,10 @@ func (b *Bus) storeDeadLetter(ctx context.Context, d *DeadLetter) (uint64, error
 		if err == nil || !errors.Is(err, ErrExists) && !errors.Is(err, ErrFull) {
 			return sequence, err
 		}
+		if errors.Is(err, errDeduplicated) {
+			msg.Header[HeaderOriginMsgID] = []string{get(msg.Header, HeaderMsgID)}
+			without(msg.Header, HeaderMsgID)
+		}
 		existing, readErr := b.DeadLetter(ctx, d.Agent, d.ID)
 		switch {
 		case errors.Is(readErr, ErrNotFound):
@@ -112,13 +118,29 @@ func originalHeader(h nats.Header) nats.Header {
 	if out == nil {
 		out = make(nats.Header)
 	}
-	for k := range out {
-		if strings.HasPrefix(k, "Nats-") && k != jsMsgID || k == HeaderNewID ||
-			strings.HasPrefix(k, "Genesis-Dead-") || strings.HasPrefix(k, "Genesis-Origin-") {
-			delete(out, k)
-		}
-	}
+	maps.DeleteFunc(brokerless(out), func(k string, _ []string) bool {
+		return strings.EqualFold(k, HeaderNewID) || strings.EqualFold(k, HeaderDigest) ||
+			hasPrefixFold(k, "Genesis-Dead-") || hasPrefixFold(k, "Genesis-Origin-")
+	})
 	return out
+}
+
+// without removes headers, whatever the case in which another client wrote their names.
+func without(h nats.Header, names ...string) nats.Header {
+	maps.DeleteFunc(h, func(k string, _ []string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(k, name) })
+	})
+	return h
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+// brokerless is h without what the broker wrote or acted on.
+func brokerless(h nats.Header) nats.Header {
+	maps.DeleteFunc(h, func(k string, _ []string) bool { return strings.HasPrefix(k, "Nats-") && k != jsMsgID })
+	return h
 }
 
 // DeadLetter reads one dead letter with its payload. Errors: [ErrNotFound], [ErrUnavailable].
@@ -143,14 +165,14 @@ func readDeadLetter(msg *jetstream.RawStreamMsg) (DeadLetter, error) {
 		Reason:      h.Get(HeaderDeadReason),
 		Error:       h.Get(HeaderDeadError),
 		Fingerprint: h.Get(HeaderDeadFingerprint),
-		Attempts:    int(parseUint(h.Get(HeaderDeadAttempts))),
+		Attempts:    int(min(parseUint(h.Get(HeaderDeadAttempts)), math.MaxInt32)),
 		Deliveries:  parseUint(h.Get(HeaderDeadDeliveries)),
 		First:       parseTime(h.Get(HeaderDeadFirst)),
 		Last:        parseTime(h.Get(HeaderDeadLast)),
 		Worker:      h.Get(HeaderDeadWorker),
-		Replays:     replays(h),
+		Replays:     replays(get(h, HeaderReplay)),
 		Origin:      readOrigin(h),
-		Header:      h,
+		Header:      brokerless(h),
 		Payload:     msg.Data,
 	}, nil
 }
@@ -178,7 +200,9 @@ const maxReplays = 100
 // Replay sends a dead letter back to its lane with its original bytes and headers,
 // then removes it. The answer reaches the original id: its result replaces the
 // failure. A replay that was cut off between the two steps can be repeated: it is
-// queued once. Errors: [ErrFull], [ErrUnknownAgent], [ErrUnavailable], [ErrInvalid].
+// queued once. A deadline is left out: it passed, and an operator wants the answer
+// now. Errors: [ErrNotFound] when the dead letter is gone, [ErrExists] while another
+// request waits under the id, [ErrFull], [ErrUnknownAgent], [ErrUnavailable], [ErrInvalid].
 func (b *Bus) Replay(ctx context.Context, d DeadLetter) error {
 	if d.Replays >= maxReplays {
 		return fmt.Errorf("%w: request %s was replayed %d times already: remove it, or send it under a new id", ErrInvalid, d.ID, d.Replays)
@@ -187,34 +211,62 @@ func (b *Bus) Replay(ctx context.Context, d DeadLetter) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	if err == nil && !r.Origin.same(d.Origin) && d.supersededBy(r.Origin) { // an earlier, cut off replay got an answer
-		return b.RemoveDeadLetter(ctx, d)
+	if err == nil && r.Origin.replays(d.Origin) { // an earlier replay, that was cut off, got an answer
+		return ignoreNotFound(b.RemoveDeadLetter(ctx, d))
 	}
-	msg := &nats.Msg{Subject: RequestSubject(d.Agent, d.Lane(), d.ID), Header: originalHeader(d.Header), Data: d.Payload}
-	delete(msg.Header, jsMsgID)
-	delete(msg.Header, HeaderDigest)
-	msg.Header[HeaderReplay] = []string{strconv.Itoa(d.Replays + 1)}
-	msg.Header[HeaderOriginEarlier] = []string{formatSequences(append(d.Origin.Earlier, d.Origin.Sequence))}
-	delete(msg.Header, HeaderDeadline) // it passed long ago; an operator wants the answer now
-	expectSequence(msg.Header, 0)
+	msg, err := b.replayMessage(ctx, d)
+	if err != nil {
+		return fmt.Errorf("replay %s: %w", d.ID, err)
+	}
 	if _, err = b.commit.publish(ctx, RequestStream(d.Agent), msg); err != nil {
 		if errors.Is(err, jetstream.ErrNoStreamResponse) && !b.knowsAgent(ctx, d.Agent) {
 			return fmt.Errorf("replay %s: %w: no stream takes requests for %q", d.ID, ErrUnknownAgent, d.Agent)
 		}
-		if err = publishError(err); !errors.Is(err, ErrExists) {
+		if err = publishError(err); errors.Is(err, ErrExists) {
+			err = b.checkReplayed(ctx, d)
+		}
+		if err != nil {
 			return fmt.Errorf("replay %s: %w", d.ID, err)
 		}
 	}
 	fault("replayed")
-	return b.RemoveDeadLetter(ctx, d)
+	// It may have failed again already, and its new dead letter taken the place of this one.
+	return ignoreNotFound(b.RemoveDeadLetter(ctx, d))
 }
 
-// supersededBy reports whether a result answers a later run of this request.
-func (d *DeadLetter) supersededBy(o Origin) bool { return o.replays(d.Origin) }
-
-func replays(h nats.Header) int {
-	return int(min(parseUint(get(h, HeaderReplay)), maxReplays))
+// replayMessage makes the request of a dead letter. It reads the dead letter again,
+// since a listing has no payloads, and somebody may have removed it meanwhile.
+func (b *Bus) replayMessage(ctx context.Context, d DeadLetter) (*nats.Msg, error) {
+	whole, err := b.DeadLetter(ctx, d.Agent, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	if whole.Sequence != d.Sequence {
+		return nil, fmt.Errorf("%w: a newer one has taken its place", ErrNotFound)
+	}
+	h := without(originalHeader(whole.Header), jsMsgID, HeaderReplay, HeaderDeadline)
+	h[HeaderReplay] = []string{strconv.Itoa(whole.Replays + 1)}
+	h[HeaderOriginEarlier] = []string{formatSequences(append(slices.Clone(whole.Origin.Earlier), whole.Origin.Sequence))}
+	expectSequence(h, 0)
+	return &nats.Msg{Subject: RequestSubject(d.Agent, d.Lane(), d.ID), Header: h, Data: whole.Payload}, nil
 }
+
+// checkReplayed tells a replay that waits already, because an earlier call was cut
+// off, from another request that waits under the same id.
+func (b *Bus) checkReplayed(ctx context.Context, d DeadLetter) error {
+	msg, err := b.lastMessage(ctx, RequestStream(d.Agent), RequestSubject(d.Agent, d.Lane(), d.ID))
+	switch {
+	case err == nil && slices.Contains(parseSequences(get(msg.Header, HeaderOriginEarlier)), d.Origin.Sequence):
+		return nil
+	case err == nil && msg.Sequence == d.Origin.Sequence:
+		return fmt.Errorf("%w: its worker has not settled it yet; repeat it in a moment", ErrUnavailable)
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return err
+	}
+	return fmt.Errorf("%w: another request waits under this id; repeat it when that is answered", ErrExists)
+}
+
+func replays(header string) int { return int(min(parseUint(header), maxReplays)) }
 
 var variable = regexp.MustCompile(`0x[0-9a-fA-F]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9]+`)
 

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -10,32 +11,29 @@ const drainGrace = 2 * time.Second
 
 // drain stops fetching, finishes what is held, and gives back what is not finished in
 // time. Nothing is lost by it: what it gives back, another worker takes up.
-func (p *Pool) drain(stop context.CancelCauseFunc) error {
+func (p *Pool) drain(ctx context.Context, stop context.CancelCauseFunc) {
 	p.mu.Lock()
 	p.slots.close()
 	p.mu.Unlock()
 	p.carryOut(time.Now())
-	defer p.replan()
 
 	limit := time.NewTimer(p.o.DrainTimeout)
 	defer limit.Stop()
-	if p.waitIdle(limit.C) {
-		p.closePullers()
-		p.running.Wait()
-		return nil
+	idle := p.waitIdle(limit.C)
+	if !idle {
+		p.log.Warn("executions do not end in time; they are cut off and given back", "executing", p.Stats().InUse)
+		stop(ErrDraining)
+		grace := time.NewTimer(drainGrace)
+		defer grace.Stop()
+		idle = p.waitIdle(grace.C)
 	}
-	p.log.Warn("executions do not end in time; they are cut off and given back", "executing", p.Stats().InUse)
-	stop(ErrDraining)
-	grace := time.NewTimer(drainGrace)
-	defer grace.Stop()
-	idle := p.waitIdle(grace.C)
 	p.closePullers()
+	close(p.done)
 	if idle {
 		p.running.Wait()
-		return nil
+		return
 	}
-	p.abandon()
-	return nil
+	p.abandon(ctx)
 }
 
 // waitIdle waits until nothing is held and no pull can bring more.
@@ -45,6 +43,7 @@ func (p *Pool) waitIdle(limit <-chan time.Time) bool {
 	for {
 		p.mu.Lock()
 		idle := len(p.held) == 0 && !p.slots.interactive.outstanding() && !p.slots.batch.outstanding()
+		p.ended = p.ended || idle
 		p.mu.Unlock()
 		if idle {
 			return true
@@ -69,18 +68,32 @@ func (p *Pool) isCut() bool {
 	}
 }
 
-// abandon gives back what a handler that ignores its context still holds.
-func (p *Pool) abandon() {
+// abandon gives back what a handler that ignores its context still holds. The ledger
+// says so, because it is no crash.
+func (p *Pool) abandon(ctx context.Context) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.ended = true
+	left := make(map[*execution]*delivery, len(p.held))
 	for e := range p.held {
-		p.log.Error("an execution ignores the end of its context; its request goes to another worker", "request_id", e.id)
-		if e.settled.CompareAndSwap(false, true) {
+		left[e] = e.delivery
+	}
+	p.mu.Unlock()
+	var wg sync.WaitGroup
+	for e, d := range left {
+		wg.Go(func() {
+			if !e.settled.CompareAndSwap(false, true) {
+				return
+			}
+			if d != nil {
+				p.log.Error("an execution ignores the end of its context; its request goes to another worker", "request_id", d.job.ID)
+				p.putBack(ctx, d, outcome{verdict: VerdictDraining, err: ErrDraining})
+			}
 			if err := e.msg.Nak(); err != nil {
 				p.log.Debug("the broker was not told; it will deliver the message again", "error", err)
 			}
-		}
+		})
 	}
+	wg.Wait()
 }
 
 func (p *Pool) closePullers() {

@@ -65,6 +65,9 @@ func publishError(err error) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(err, errDeduplicated) {
+		return fmt.Errorf("%w (%w)", ErrExists, err)
+	}
 	var api *jetstream.APIError
 	if apiErr := jetstream.JetStreamError(nil); errors.As(err, &apiErr) && apiErr.APIError() != nil {
 		api = apiErr.APIError()
@@ -93,6 +96,9 @@ func publishError(err error) error {
 
 // oneLine makes an error's text fit a header or a table cell.
 func oneLine(s string, limit int) string {
+	if s == "" {
+		return ""
+	}
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"genesis/pkg/resilience"
 )
 
 // An execution is one message in one slot.
@@ -17,8 +19,8 @@ type execution struct {
 	cancel context.CancelCauseFunc
 	// settled is taken by whoever settles the message, so that it is settled once.
 	settled atomic.Bool
-	// id of the request, once it is known; guarded by the pool's mutex.
-	id string
+	// delivery is what the message says, once it was read; guarded by the pool's mutex.
+	delivery *delivery
 }
 
 // An outcome is what an execution came to.
@@ -43,21 +45,59 @@ func (p *Pool) receive(work context.Context, lane Lane, msg *nats.Msg) {
 	ctx, cancel := context.WithCancelCause(work)
 	e := &execution{lane: lane, msg: msg, cancel: cancel}
 	p.mu.Lock()
-	ok := p.slots.arrived(lane, meta.NumPending)
+	ok := !p.ended && p.slots.arrived(lane, meta.NumPending)
 	if ok {
 		p.held[e] = struct{}{}
 	}
+	settled := p.slots.settled()
 	p.mu.Unlock()
 	if !ok { // it came after its pull was given up, and every slot is taken
 		cancel(nil)
-		p.settleMessage(e, func() error { return msg.Nak() })
+		p.refuse(work, e, meta)
 		return
 	}
-	p.running.Go(func() {
-		defer p.release(e)
-		p.handle(ctx, e, meta)
-	})
-	p.replan()
+	a := assignment{ctx, e, meta}
+	select {
+	case p.idle <- a:
+	default:
+		p.running.Go(func() { p.work(a) })
+	}
+	if !settled {
+		p.replan()
+	}
+}
+
+// refuse gives back a message that found no slot. The ledger says so, because its
+// worker did not die.
+func (p *Pool) refuse(ctx context.Context, e *execution, meta *nats.MsgMetadata) {
+	d, err := open(e.msg, meta, p.o.Agent, e.lane)
+	if err == nil { // a malformed one is not executed, so that its crashes do not count
+		p.putBack(ctx, d, outcome{verdict: VerdictHeld, err: errNoSlot})
+	}
+	p.settleMessage(e, func() error { return e.msg.Nak() })
+}
+
+var errNoSlot = errors.New("it came too late for the slot that it was fetched for")
+
+// An assignment is a message for a slot.
+type assignment struct {
+	ctx  context.Context //nolint:containedctx // handed from one goroutine to another, not kept
+	e    *execution
+	meta *nats.MsgMetadata
+}
+
+// work is a slot's goroutine. It stays for further messages, because a fresh one
+// would have to grow its stack for each.
+func (p *Pool) work(a assignment) {
+	for {
+		p.handle(a.ctx, a.e, a.meta)
+		p.release(a.e)
+		select {
+		case a = <-p.idle:
+		case <-p.done:
+			return
+		}
+	}
 }
 
 // release frees the slot.
@@ -66,15 +106,18 @@ func (p *Pool) release(e *execution) {
 	p.mu.Lock()
 	delete(p.held, e)
 	p.slots.finished(e.lane)
+	settled := p.slots.settled() && !p.slots.closed
 	p.mu.Unlock()
-	p.replan()
+	if !settled {
+		p.replan()
+	}
 }
 
 func (p *Pool) handle(ctx context.Context, e *execution, meta *nats.MsgMetadata) {
 	d, err := open(e.msg, meta, p.o.Agent, e.lane)
 	fault("opened")
 	p.mu.Lock()
-	e.id = d.job.ID
+	e.delivery = d
 	p.mu.Unlock()
 	var o outcome
 	if err != nil {
@@ -97,14 +140,14 @@ func (p *Pool) decide(ctx context.Context, d *delivery) outcome {
 		// What crashed a worker before runs alone among its like, so that one bad
 		// request does not make others, which died with it, look as bad.
 		if !p.takeSuspect() {
-			return outcome{verdict: VerdictHeld, err: errors.New("it runs when no other request that crashed a worker does")}
+			return outcome{verdict: VerdictHeld, err: resilience.RetryAfter(errNotAlone, jitter(suspectDelay))}
 		}
 		defer p.freeSuspect()
 	}
-	d.job.Attempt = d.history.Attempts + 1
-	if d.job.Attempt > p.o.MaxAttempts {
+	if d.history.Attempts >= p.o.MaxAttempts {
 		return outcome{verdict: VerdictExhausted, err: errors.New(d.history.lastError())}
 	}
+	d.job.Attempt = d.history.Attempts + 1
 	if !d.job.Deadline.IsZero() {
 		if !time.Now().Before(d.job.Deadline) {
 			return outcome{verdict: VerdictExpired, err: errExpired}
@@ -116,13 +159,33 @@ func (p *Pool) decide(ctx context.Context, d *delivery) outcome {
 	d.started = time.Now()
 	answer, err := p.call(ctx, &d.job)
 	fault("executed")
-	return outcome{
+	o := outcome{
 		verdict:  classify(ctx, err, d.job.Attempt, p.o.MaxAttempts),
 		answer:   answer,
 		err:      err,
 		duration: time.Since(d.started),
 	}
+	if o.verdict == VerdictAnswered {
+		return p.checkCancelled(ctx, d, o)
+	}
+	return o
 }
+
+// checkCancelled finds the result with which a request was cancelled. Without one the
+// request goes on: a command alone, or for another message with its id, is no answer.
+func (p *Pool) checkCancelled(ctx context.Context, d *delivery, o outcome) outcome {
+	found, answered, err := p.findAnswer(ctx, d)
+	if err == nil && !answered {
+		found = outcome{verdict: VerdictHeld, err: resilience.RetryAfter(errNotCancelled, jitter(suspectDelay))}
+	}
+	found.duration = o.duration
+	return found
+}
+
+var errNotCancelled = errors.New("told to cancel it, but it has no result")
+
+// errNotAlone is why a request that crashed a worker is put back for a moment.
+var errNotAlone = errors.New("it runs when no other request that crashed a worker does")
 
 // lookBack finds out what became of the request before: whether it is answered, and
 // what its ledger says. A first delivery under an id that its publisher made for it has
@@ -135,18 +198,20 @@ func (p *Pool) lookBack(ctx context.Context, d *delivery) (outcome, bool) {
 	if o, answered, err := p.findAnswer(ctx, d); err != nil || answered {
 		return o, true
 	}
-	if !again {
+	if !again && d.job.Replays == 0 {
 		return outcome{}, false
 	}
 	err := p.persist(ctx, "read the attempts", storePatience, func(ctx context.Context) error {
 		h, err := p.bus.History(ctx, d.job.Agent, d.job.ID)
-		if errors.Is(err, ErrNotFound) {
-			return nil
+		if err != nil {
+			return ignoreNotFound(err)
 		}
+		h.startRun(d.job.Agent, d.job.ID, d.origin.Sequence)
 		if h.Sequence == d.origin.Sequence {
 			d.history = h
 		}
-		return err
+		d.job.Earlier = h.Earlier
+		return nil
 	})
 	if err != nil {
 		return outcome{verdict: VerdictHeld, err: err}, true
@@ -155,6 +220,13 @@ func (p *Pool) lookBack(ctx context.Context, d *delivery) (outcome, bool) {
 		return outcome{verdict: Verdict(c.Reason), err: &condemnedError{c}}, true
 	}
 	return outcome{}, false
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // findAnswer looks for a result that makes an execution needless.
@@ -219,7 +291,7 @@ func (p *Pool) Cancel(id string) bool {
 	defer p.mu.Unlock()
 	found := false
 	for e := range p.held {
-		if e.id == id {
+		if e.delivery != nil && e.delivery.job.ID == id {
 			e.cancel(ErrCancelled)
 			found = true
 		}

@@ -48,6 +48,29 @@ func testLog(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
+// quiet is for pools whose complaints are wanted.
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// testLogTo hands each line of a log to f.
+func testLogTo(f func(string)) *slog.Logger {
+	return slog.New(slog.NewTextHandler(lineWriter(f), nil))
+}
+
+type lineWriter func(string)
+
+func (w lineWriter) Write(p []byte) (int, error) {
+	w(string(p))
+	return len(p), nil
+}
+
+// runs runs f beside the test, which waits for it at its end.
+func runs(t testing.TB, f func()) {
+	t.Helper()
+	var wg sync.WaitGroup
+	wg.Go(f)
+	t.Cleanup(wg.Wait)
+}
+
 type testWriter struct{ t testing.TB }
 
 func (w testWriter) Write(p []byte) (int, error) {
@@ -104,7 +127,7 @@ func run(t testing.TB, b *bus.Bus, o bus.PoolOptions) *running {
 // settlements waits until n messages were settled.
 func (r *running) settlements(t testing.TB, n int) []bus.Settlement {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(patience())
 	for {
 		r.mu.Lock()
 		got := append([]bus.Settlement(nil), r.settled...)
@@ -120,17 +143,26 @@ func (r *running) settlements(t testing.TB, n int) []bus.Settlement {
 	}
 }
 
+// patience bounds each wait of a test. Virtual time, which begins in the year 2000,
+// costs nothing.
+func patience() time.Duration {
+	if time.Now().Year() < 2010 {
+		return 10 * time.Minute
+	}
+	return 20 * time.Second
+}
+
 // await polls until f is true.
 func await(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(patience())
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !f() {
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatalf("waited 20 s for %s", what)
+			t.Fatalf("waited %s for %s", patience(), what)
 		}
 	}
 }
@@ -154,7 +186,7 @@ func result(t testing.TB, b *bus.Bus, agent, id string) bus.StoredResult {
 	await(t, "the result of "+id, func() bool {
 		var err error
 		r, err = b.Result(t.Context(), agent, id)
-		if err != nil && !errors.Is(err, bus.ErrNotFound) {
+		if err != nil && !errors.Is(err, bus.ErrNotFound) && !errors.Is(err, bus.ErrUnavailable) {
 			t.Fatalf("result: %v", err)
 		}
 		return err == nil
@@ -164,4 +196,23 @@ func result(t testing.TB, b *bus.Bus, agent, id string) bus.StoredResult {
 
 func answer(context.Context, *bus.Job) (bus.Answer, error) {
 	return bus.Answer{Output: []byte(`{"text":"hi"}`), Rung: "primary", Provider: "test"}, nil
+}
+
+// spend lets a handler take d of time, or less when ctx ends.
+func spend(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// receive waits for a value.
+func receive[T any](t testing.TB, what string, ch <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-ch:
+	case <-time.After(patience()):
+		t.Fatalf("waited %s for %s", patience(), what)
+	}
+	return v
 }

@@ -25,6 +25,10 @@ const (
 	// before it was replayed, so that each of them stays accounted for.
 	HeaderOriginEarlier = "Genesis-Origin-Earlier"
 
+	// HeaderOriginMsgID keeps a request's Nats-Msg-Id in its dead letter when the broker
+	// has seen that id on another dead letter, and would take this one for the same.
+	HeaderOriginMsgID = "Genesis-Origin-Msg-Id"
+
 	HeaderDeadReason      = "Genesis-Dead-Reason"
 	HeaderDeadError       = "Genesis-Dead-Error"
 	HeaderDeadFingerprint = "Genesis-Dead-Fingerprint"
@@ -57,6 +61,40 @@ func get(h nats.Header, key string) string {
 	return ""
 }
 
+// requestHeaders are the headers of a request that Genesis reads.
+type requestHeaders struct {
+	deadline, replyTo, client, traceparent, replay, earlier, msgID, newID string
+}
+
+// readRequestHeaders reads them in one pass, whatever the case of their names.
+func readRequestHeaders(h nats.Header) requestHeaders {
+	var r requestHeaders
+	for k, v := range h {
+		if len(v) == 0 {
+			continue
+		}
+		for _, known := range [...]struct {
+			name  string
+			value *string
+		}{
+			{HeaderDeadline, &r.deadline},
+			{HeaderReplyTo, &r.replyTo},
+			{HeaderClient, &r.client},
+			{HeaderTraceparent, &r.traceparent},
+			{HeaderReplay, &r.replay},
+			{HeaderOriginEarlier, &r.earlier},
+			{HeaderMsgID, &r.msgID},
+			{HeaderNewID, &r.newID},
+		} {
+			if len(k) == len(known.name) && strings.EqualFold(k, known.name) {
+				*known.value = v[0]
+				break
+			}
+		}
+	}
+	return r
+}
+
 func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // parseTime reads a time that Genesis wrote itself; anything else is the zero time.
@@ -69,6 +107,9 @@ func parseTime(s string) time.Time {
 }
 
 func parseUint(s string) uint64 {
+	if s == "" { // the common case; an error would be allocated
+		return 0
+	}
 	n, err := strconv.ParseUint(s, 10, 64)
 	if err != nil {
 		return 0
@@ -90,6 +131,9 @@ func parseSequences(s string) []uint64 {
 }
 
 func formatSequences(seqs []uint64) string {
+	if len(seqs) == 0 {
+		return ""
+	}
 	var b strings.Builder
 	for i, s := range seqs {
 		if i > 0 {

@@ -19,6 +19,8 @@ type Job struct {
 	// Attempt is the number of this execution, 1 for the first; deliveries that were
 	// rejected, drained or crashed do not count.
 	Attempt int
+	// Earlier is how many executions failed before the request was replayed; 0 without a replay.
+	Earlier int
 	// Deliveries is the broker's count, at least 1.
 	Deliveries uint64
 	// Replays is how often an operator replayed the request.
@@ -69,19 +71,20 @@ type delivery struct {
 // open reads a message. A malformed one is returned with its error and with
 // everything that is known, so that it can be filed.
 func open(msg *nats.Msg, meta *nats.MsgMetadata, agent string, lane Lane) (*delivery, error) {
+	h := readRequestHeaders(msg.Header)
 	d := &delivery{
 		msg:     msg,
 		meta:    meta,
 		started: time.Now(),
-		replyTo: get(msg.Header, HeaderReplyTo),
-		newID:   msg.Header.Get(HeaderNewID) != "",
+		replyTo: h.replyTo,
+		newID:   h.newID != "",
 		origin: Origin{
 			Stream: meta.Stream, Sequence: meta.Sequence.Stream, Subject: msg.Subject,
-			Time: meta.Timestamp, Earlier: parseSequences(msg.Header.Get(HeaderOriginEarlier)),
+			Time: meta.Timestamp, Earlier: parseSequences(h.earlier),
 		},
 		job: Job{
 			Agent: agent, Lane: lane, Deliveries: meta.NumDelivered, Published: meta.Timestamp,
-			Replays: replays(msg.Header), Client: oneLine(get(msg.Header, HeaderClient), maxID), Traceparent: get(msg.Header, HeaderTraceparent),
+			Replays: replays(h.replay), Client: oneLine(h.client, maxID), Traceparent: h.traceparent,
 		},
 	}
 	_, _, token, err := parseRequestSubject(msg.Subject)
@@ -91,15 +94,15 @@ func open(msg *nats.Msg, meta *nats.MsgMetadata, agent string, lane Lane) (*deli
 	}
 	request, decodeErr := DecodeRequest(msg.Data)
 	d.job.Request = request
-	if d.job.ID, err = d.chooseID(token, request.ID); err != nil {
+	if d.job.ID, err = d.chooseID(token, request.ID, h.msgID); err != nil {
 		return d, err
 	}
 	if decodeErr != nil {
 		return d, decodeErr
 	}
-	if text := get(msg.Header, HeaderDeadline); text != "" {
-		if d.job.Deadline, err = time.Parse(time.RFC3339, text); err != nil {
-			return d, malformed("header %s is %q: use RFC 3339, such as 2026-01-02T15:04:05Z", HeaderDeadline, clip(text))
+	if h.deadline != "" {
+		if d.job.Deadline, err = time.Parse(time.RFC3339, h.deadline); err != nil {
+			return d, malformed("header %s is %q: use RFC 3339, such as 2026-01-02T15:04:05Z", HeaderDeadline, clip(h.deadline))
 		}
 	}
 	if d.replyTo != "" && !replyAllowed(d.replyTo) {
@@ -111,7 +114,7 @@ func open(msg *nats.Msg, meta *nats.MsgMetadata, agent string, lane Lane) (*deli
 
 // chooseID applies the order of the wire contract: the subject's id, else the
 // payload's, else the broker's deduplication id, else one made of the message's place.
-func (d *delivery) chooseID(token, payloadID string) (string, error) {
+func (d *delivery) chooseID(token, payloadID, msgID string) (string, error) {
 	if token != AnonymousID {
 		if err := ValidID(token); err != nil {
 			return d.madeID(), malformed("%v", err)
@@ -121,7 +124,7 @@ func (d *delivery) chooseID(token, payloadID string) (string, error) {
 		}
 		return token, nil
 	}
-	for _, id := range []string{payloadID, d.msg.Header.Get(jsMsgID)} {
+	for _, id := range [...]string{payloadID, msgID} {
 		if id == "" || id == AnonymousID {
 			continue
 		}

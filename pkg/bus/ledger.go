@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -34,6 +35,8 @@ type History struct {
 	Sequence uint64 `json:"sequence"`
 	// Attempts counts the executions that failed.
 	Attempts int `json:"attempts"`
+	// Earlier counts those of the messages before, which were replayed.
+	Earlier int `json:"earlier,omitempty"`
 	// Settled counts the deliveries whose end is known; the others crashed.
 	Settled uint64 `json:"settled"`
 	// Condemned is set once the request is on its way to the dead letters.
@@ -79,7 +82,7 @@ func (h *History) crashes(delivery uint64) int {
 	if delivery <= h.Settled+1 {
 		return 0
 	}
-	return int(delivery - 1 - h.Settled)
+	return int(min(delivery-1-h.Settled, math.MaxInt32))
 }
 
 // add appends an entry, folding a repetition into the one before.
@@ -167,6 +170,7 @@ func (h *History) startRun(agent, id string, sequence uint64) {
 	if sequence <= h.Sequence {
 		return
 	}
+	h.Earlier += h.Attempts
 	h.Sequence, h.Attempts, h.Settled, h.Condemned = sequence, 0, 0, nil
 }
 

@@ -33,15 +33,16 @@ func (o Origin) replays(other Origin) bool {
 }
 
 func (o Origin) write(h nats.Header) {
-	h[HeaderOriginStream] = []string{o.Stream}
-	h[HeaderOriginSequence] = []string{strconv.FormatUint(o.Sequence, 10)}
-	h[HeaderOriginSubject] = []string{o.Subject}
-	h[HeaderOriginTime] = []string{formatTime(o.Time)}
-	if len(o.Earlier) > 0 {
-		h[HeaderOriginEarlier] = []string{formatSequences(o.Earlier)}
+	// One array for all values, because this is on the way of every result.
+	values := []string{
+		o.Stream, strconv.FormatUint(o.Sequence, 10), o.Subject, formatTime(o.Time), o.Digest, formatSequences(o.Earlier),
 	}
-	if o.Digest != "" {
-		h[HeaderDigest] = []string{o.Digest}
+	for i, name := range [...]string{
+		HeaderOriginStream, HeaderOriginSequence, HeaderOriginSubject, HeaderOriginTime, HeaderDigest, HeaderOriginEarlier,
+	} {
+		if values[i] != "" {
+			h[name] = values[i : i+1 : i+1]
+		}
 	}
 }
 

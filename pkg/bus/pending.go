@@ -103,7 +103,10 @@ func (b *Bus) Cancel(ctx context.Context, agent, id, by string) error {
 	if err != nil && !errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
 		b.log.Debug("remove a cancelled request from its queue", "request_id", id, "error", err)
 	}
-	return b.Command("worker", commandCancel, CancelCommand{Agent: agent, ID: id})
+	if err := b.Command("worker", commandCancel, CancelCommand{Agent: agent, ID: id}); err != nil {
+		b.log.Debug("tell the workers of a cancelled request", "request_id", id, "error", err)
+	}
+	return nil
 }
 
 // beingReplayed reports whether a failure is about to be replaced.

@@ -108,6 +108,8 @@ type Pool struct {
 
 	pullers map[Lane]*puller
 	wake    chan struct{}   // holds a token when the plan has to be made anew
+	idle    chan assignment // taken by a slot that has nothing to do
+	done    chan struct{}   // closed when nothing more will come
 	cut     <-chan struct{} // closed when a drain takes too long and cuts executions off
 
 	mu      sync.Mutex
@@ -115,6 +117,7 @@ type Pool struct {
 	held    map[*execution]struct{}
 	running sync.WaitGroup
 	fault   error // why the broker cannot serve pulls, until it can
+	ended   bool  // nothing is taken any more
 	suspect bool  // a request that crashed a worker before is being executed
 }
 
@@ -130,6 +133,8 @@ func (b *Bus) NewPool(o PoolOptions) (*Pool, error) {
 		slots:   newSlots(o.Slots, o.Reserved),
 		wake:    make(chan struct{}, 1),
 		held:    make(map[*execution]struct{}),
+		idle:    make(chan assignment),
+		done:    make(chan struct{}),
 		pullers: make(map[Lane]*puller, 2),
 	}
 	return p, nil
@@ -149,12 +154,18 @@ func (p *Pool) Stats() Stats {
 
 // Run executes requests until ctx ends, then drains: it fetches no more, waits up to
 // DrainTimeout for what is held, ends the rest with [ErrDraining] and gives it back
-// to the broker. It returns nil after a drain, and an error when the agent's stream
-// cannot be used at the start. A handler that ignores the end of its context is left
+// to the broker. It returns nil after a drain, and [ErrUnknownAgent] when the agent has
+// no stream at the start; a broker that is away is waited for. A handler that ignores the end of its context is left
 // behind after two more seconds, its message given back. Run once.
 func (p *Pool) Run(ctx context.Context) error {
 	if err := p.bus.EnsureConsumers(ctx, p.o.Agent, p.o.AckWait); err != nil {
-		return err
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !errors.Is(err, ErrUnavailable) {
+			return err
+		}
+		p.fault = err // the broker is away just now; fetch goes on trying
 	}
 	// Executions outlive ctx: they end by the drain's own deadline.
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -172,7 +183,8 @@ func (p *Pool) Run(ctx context.Context) error {
 	defer stopBeat()
 
 	p.fetch(ctx)
-	return p.drain(stop)
+	p.drain(ctx, stop)
+	return nil
 }
 
 // fetch carries out the slot plan until ctx ends.
@@ -230,6 +242,8 @@ func (p *Pool) pullEnded(lane Lane, end pullEnd) {
 	p.slots.ended(lane, now)
 	if end.fault != nil {
 		p.fault = end.fault
+	}
+	if end.pause || end.fault != nil {
 		p.slots.pause(now.Add(faultPause))
 	}
 	p.mu.Unlock()
@@ -238,6 +252,9 @@ func (p *Pool) pullEnded(lane Lane, end pullEnd) {
 
 // faultPause is how long the pool leaves a broker alone that could not serve a pull.
 const faultPause = 250 * time.Millisecond
+
+// recoverTimeout bounds how long a broker that goes away keeps the pool from noticing.
+const recoverTimeout = time.Second
 
 func (p *Pool) takeFault() error {
 	p.mu.Lock()
@@ -253,7 +270,7 @@ func (p *Pool) recover(ctx context.Context, fault error) {
 		return // the connection heals by itself
 	}
 	p.log.Warn("fetching was interrupted", "error", fault)
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	ctx, cancel := context.WithTimeout(ctx, recoverTimeout)
 	defer cancel()
 	if err := p.bus.EnsureConsumers(ctx, p.o.Agent, p.o.AckWait); err != nil && !errors.Is(err, context.Canceled) {
 		p.log.Error("the agent's queue cannot be used", "error", err)

@@ -12,7 +12,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-const headerExpectedSubjectSequence = "Nats-Expected-Last-Subject-Sequence"
+// Headers by which the broker stores a message only while a sequence is the last of
+// its subject, or of the subjects below a filter.
+const (
+	headerExpectedSubjectSequence = "Nats-Expected-Last-Subject-Sequence"
+	headerExpectedSubjectFilter   = "Nats-Expected-Last-Subject-Sequence-Subject"
+)
 
 // publishTimeout bounds the wait for a PubAck when the caller's context has no deadline.
 const publishTimeout = 5 * time.Second
@@ -23,8 +28,11 @@ type Envelope struct {
 	Agent string
 	// Lane is the queue; empty means interactive.
 	Lane Lane
-	// ID is chosen by the client, or empty: then Publish makes a UUIDv7.
-	ID      string
+	// ID is chosen by the client, or empty: then Publish makes one.
+	ID string
+	// FreshID says that ID comes from [NewID] and is published for the first time, so that
+	// no worker needs to look whether it is answered already.
+	FreshID bool
 	Request Request
 	// Deadline is when the answer is no longer wanted; zero means never.
 	Deadline time.Time
@@ -46,10 +54,11 @@ type Receipt struct {
 }
 
 // Publish stores a request and waits for the broker's confirmation, at most until
-// ctx ends or 5 seconds. When it returns no error the request is accepted: it will
-// end as one result or one dead letter.
+// ctx ends or 5 seconds; with Options.GroupCommit, who commits for others may stay up
+// to 5 seconds after its own ctx has ended. When it returns no error the request is
+// accepted: it will end as one result or one dead letter.
 //
-// Errors: [ErrInvalid], [ErrExists] (the id is pending in this lane), [ErrFull],
+// Errors: [ErrInvalid], [ErrExists] (the id is pending, in whichever lane), [ErrFull],
 // [ErrTooLarge], [ErrUnknownAgent], [ErrUnavailable]. Only after the last is it
 // unknown whether the request was stored; the Receipt's ID is set then too, and
 // publishing again under that id is safe.
@@ -57,51 +66,69 @@ func (b *Bus) Publish(ctx context.Context, e Envelope) (Receipt, error) {
 	if e.Lane == "" {
 		e.Lane = LaneInteractive
 	}
-	msg, err := e.message()
+	msg, err := e.message(true)
 	if err != nil {
 		return Receipt{}, err
 	}
+	if err := b.checkSize(msg); err != nil {
+		return Receipt{}, err
+	}
 	if ctx.Err() != nil {
-		return Receipt{}, ctx.Err()
+		return Receipt{}, context.Cause(ctx)
 	}
 	r := Receipt{ID: e.ID, Agent: e.Agent, Lane: e.Lane, Stream: RequestStream(e.Agent)}
-	if _, bounded := ctx.Deadline(); !bounded {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, publishTimeout)
-		defer cancel()
-	}
 	r.Sequence, err = b.commit.publish(ctx, r.Stream, msg)
 	fault("published")
-	switch {
-	case err == nil:
-		return r, nil
-	case errors.Is(err, jetstream.ErrNoStreamResponse):
-		if b.knowsAgent(ctx, e.Agent) {
-			return r, fmt.Errorf("publish request %s for %s: %w: %w", e.ID, e.Agent, ErrUnavailable, err)
+	err = b.explainPublish(ctx, &r, err)
+	if e.FreshID && errors.Is(err, ErrExists) { // this very request: its first confirmation was lost
+		if p, pending := b.Pending(ctx, e.Agent, e.ID); pending == nil {
+			r.Sequence = p.Sequence
 		}
-		return r, fmt.Errorf("publish request %s: %w: no stream takes requests for %q", e.ID, ErrUnknownAgent, e.Agent)
+		return r, nil
 	}
-	return r, fmt.Errorf("publish request %s for %s: %w", e.ID, e.Agent, publishError(err))
+	return r, err
 }
 
-// message checks the envelope, fills in the id, and writes the message.
-func (e *Envelope) message() (*nats.Msg, error) {
+// explainPublish puts what a publish answered into this package's errors.
+func (b *Bus) explainPublish(ctx context.Context, r *Receipt, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, jetstream.ErrNoStreamResponse):
+		if b.knowsAgent(ctx, r.Agent) {
+			return fmt.Errorf("publish request %s for %s: %w: %w", r.ID, r.Agent, ErrUnavailable, err)
+		}
+		return fmt.Errorf("publish request %s: %w: no stream takes requests for %q", r.ID, ErrUnknownAgent, r.Agent)
+	}
+	return fmt.Errorf("publish request %s for %s: %w", r.ID, r.Agent, publishError(err))
+}
+
+// NewID makes an id for a request: a UUIDv7, which sorts by time.
+func NewID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// message checks the envelope, fills in the id, and writes the message. With once even
+// a fresh id is stored only while nothing is stored under it, so that the publish can
+// be repeated when its confirmation is lost.
+func (e *Envelope) message(once bool) (*nats.Msg, error) {
 	if err := ValidAgent(e.Agent); err != nil {
 		return nil, err
 	}
 	if e.Lane != LaneInteractive && e.Lane != LaneBatch {
 		return nil, fmt.Errorf("%w: unknown lane %q", ErrInvalid, e.Lane)
 	}
-	header := nats.Header{headerExpectedSubjectSequence: {"0"}}
+	header := make(nats.Header, 4)
 	if e.ID == "" {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return nil, fmt.Errorf("make a request id: %w", err)
-		}
-		e.ID = id.String()
-		header[HeaderNewID] = []string{"1"}
+		e.ID, e.FreshID = NewID(), true
 	} else if err := ValidID(e.ID); err != nil {
 		return nil, err
+	}
+	if !e.FreshID || once {
+		header[headerExpectedSubjectSequence] = []string{"0"}
+	}
+	if e.FreshID {
+		header[HeaderNewID] = []string{"1"}
+	} else { // the other lane may hold it
+		header[headerExpectedSubjectFilter] = []string{RequestSubject(e.Agent, "*", e.ID)}
 	}
 	if err := e.Request.Validate(); err != nil {
 		return nil, err
@@ -129,6 +156,20 @@ func (e *Envelope) message() (*nats.Msg, error) {
 		return nil, err
 	}
 	return &nats.Msg{Subject: RequestSubject(e.Agent, e.Lane, e.ID), Header: header, Data: payload}, nil
+}
+
+// deadLetterRoom is what the headers of a dead letter, and those of many replays, may add.
+const deadLetterRoom = 4096
+
+// checkSize refuses a request that could not become a dead letter.
+func (b *Bus) checkSize(msg *nats.Msg) error {
+	limit := b.nc.MaxPayload()
+	room := min(deadLetterRoom, limit/4)
+	if int64(len(msg.Data)) > limit-room {
+		return fmt.Errorf("%w: %d bytes; the broker takes %d with all headers, of which %d are kept free",
+			ErrTooLarge, len(msg.Data), limit, room)
+	}
+	return nil
 }
 
 // knowsAgent tells an agent without a stream from a stream without a leader.

@@ -40,7 +40,8 @@ type puller struct {
 // pullEnd says why a pull brought less than it asked for; the zero value is that
 // there was nothing more.
 type pullEnd struct {
-	fault error // the broker cannot serve the pull right now
+	pause bool  // the broker cannot serve pulls right now, and knows it
+	fault error // the broker cannot serve pulls; the consumer may be gone
 }
 
 func newPuller(nc *nats.Conn, stream, consumer string, arrived func(*nats.Msg), ended func(pullEnd)) *puller {
@@ -121,11 +122,13 @@ func (p *puller) receive(msg *nats.Msg) {
 	if !current || status == "100" {
 		return
 	}
-	switch status {
-	case "404", "408":
+	switch description := msg.Header.Get("Description"); {
+	case status == "404", status == "408":
 		p.finish(pullEnd{})
+	case status == "409" && description != "Consumer Deleted":
+		p.finish(pullEnd{pause: true}) // the broker shuts down, or another one takes over
 	default:
-		p.finish(pullEnd{fault: fmt.Errorf("ask for messages: the broker answered %s %s", status, msg.Header.Get("Description"))})
+		p.finish(pullEnd{fault: fmt.Errorf("ask for messages: the broker answered %s %s", status, description)})
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"hash"
 	"math"
+	"strings"
+	"unicode/utf8"
 )
 
 // MethodExecute is the method of a request that names none.
@@ -52,6 +52,9 @@ type wireRequest struct {
 // known keys have the right types; unknown keys are ignored, because publishers
 // and workers are upgraded at different times. Every error is a [*MalformedError].
 func DecodeRequest(payload []byte) (Request, error) {
+	if !utf8.Valid(payload) { // the decoder would put other characters into its place
+		return Request{}, malformed("the payload is not UTF-8")
+	}
 	var w wireRequest
 	if err := json.Unmarshal(payload, &w); err != nil {
 		return Request{}, explainJSON(err)
@@ -119,27 +122,19 @@ func (r *Request) Encode() ([]byte, error) {
 // Digest identifies the content of a request whatever its id and white space: two
 // requests with one id and different digests are different requests.
 func (r *Request) Digest() string {
-	h := sha256.New()
 	method := r.Method
 	if method == "" {
 		method = MethodExecute
 	}
-	writeField(h, []byte(method))
-	writeField(h, []byte(r.Prompt))
-	writeField(h, compact(r.Input))
-	writeField(h, compact(r.Metadata))
-	var t [8]byte
-	binary.BigEndian.PutUint64(t[:], math.Float64bits(r.Timeout))
-	h.Write(t[:])
-	var sum [sha256.Size]byte
-	return base64.RawURLEncoding.EncodeToString(h.Sum(sum[:0])[:16])
-}
-
-func writeField(h hash.Hash, field []byte) {
-	var n [8]byte
-	binary.BigEndian.PutUint64(n[:], uint64(len(field)))
-	h.Write(n[:])
-	h.Write(field)
+	input, metadata := compact(r.Input), compact(r.Metadata)
+	b := make([]byte, 0, 5*8+len(method)+len(r.Prompt)+len(input)+len(metadata))
+	b = append(binary.BigEndian.AppendUint64(b, uint64(len(method))), method...)
+	b = append(binary.BigEndian.AppendUint64(b, uint64(len(r.Prompt))), r.Prompt...)
+	b = append(binary.BigEndian.AppendUint64(b, uint64(len(input))), input...)
+	b = append(binary.BigEndian.AppendUint64(b, uint64(len(metadata))), metadata...)
+	b = binary.BigEndian.AppendUint64(b, math.Float64bits(r.Timeout))
+	sum := sha256.Sum256(b)
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
 func compact(raw json.RawMessage) []byte {
@@ -171,15 +166,16 @@ func absentNull(raw json.RawMessage) json.RawMessage {
 
 // explainJSON puts a decoding error into a publisher's words.
 func explainJSON(err error) *MalformedError {
-	var typeErr *json.UnmarshalTypeError
-	if errors.As(err, &typeErr) {
+	if typeErr, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		if typeErr.Field == "" {
 			return malformed("the payload is a JSON %s, not an object", typeErr.Value)
 		}
-		return malformed("%q must be a %s, not a %s", typeErr.Field, jsonKind(typeErr.Type.Kind().String()), typeErr.Value)
+		if number, ok := strings.CutPrefix(typeErr.Value, "number "); ok {
+			return malformed("%q is %s, out of range", typeErr.Field, clip(number))
+		}
+		return malformed("%q must be a %s, not %s", typeErr.Field, jsonKind(typeErr.Type.Kind().String()), withArticle(typeErr.Value))
 	}
-	var syntaxErr *json.SyntaxError
-	if errors.As(err, &syntaxErr) {
+	if syntaxErr, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return malformed("not JSON: %v (at byte %d)", syntaxErr, syntaxErr.Offset)
 	}
 	return malformed("not JSON: %v", err)
@@ -189,5 +185,12 @@ func jsonKind(goKind string) string {
 	if goKind == "float64" {
 		return "number"
 	}
-	return fmt.Sprint(goKind)
+	return goKind
+}
+
+func withArticle(noun string) string {
+	if noun == "array" || noun == "object" {
+		return "an " + noun
+	}
+	return "a " + noun
 }

@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 )
@@ -65,18 +64,6 @@ type ResultMeta struct {
 type Usage struct {
 	InputTokens  int `json:"input_tokens"`
 	OutputTokens int `json:"output_tokens"`
-}
-
-// encode writes the payload; characters such as < are left as they are.
-func (r *Result) encode() ([]byte, error) {
-	var buf bytes.Buffer
-	buf.Grow(384 + len(r.Output))
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(r); err != nil {
-		return nil, fmt.Errorf("encode the result of %s: %w", r.ID, err)
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
 // DecodeResult reads a result's payload.

@@ -188,11 +188,10 @@ const maxRejectPause = time.Minute
 // persist repeats an operation while the broker is away, for as long as patience says,
 // and no longer than the pool's drain allows.
 func (p *Pool) persist(ctx context.Context, what string, patience time.Duration, op func(context.Context) error) error {
+	ctx = context.WithoutCancel(ctx) // each operation is bounded by publishTimeout
 	end := time.Now().Add(patience)
 	for delay := 20 * time.Millisecond; ; delay = min(2*delay, maxPersistDelay) {
-		try, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
-		err := op(try)
-		cancel()
+		err := op(ctx)
 		if err == nil || !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrFull) {
 			return err
 		}
@@ -209,7 +208,7 @@ func (p *Pool) persist(ctx context.Context, what string, patience time.Duration,
 
 func traceID(traceparent string) string {
 	parts := strings.Split(traceparent, "-")
-	if len(parts) < 4 || len(parts[1]) != 32 {
+	if len(parts) < 4 || len(parts[1]) != 32 || strings.Trim(parts[1], "0123456789abcdef") != "" {
 		return ""
 	}
 	return parts[1]

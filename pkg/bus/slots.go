@@ -117,6 +117,10 @@ func (s *slots) ended(l Lane, now time.Time) {
 	st.lookAt = now.Add(lookAgain)
 }
 
+// settled reports whether both lanes have a pull with the broker, so that there is
+// nothing to plan before one of them ends.
+func (s *slots) settled() bool { return s.interactive.outstanding() && s.batch.outstanding() }
+
 // finished frees an executing slot.
 func (s *slots) finished(l Lane) { s.state(l).executing-- }
 

@@ -2,10 +2,13 @@ package bus
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -67,10 +70,53 @@ func (b *Bus) lastMessage(ctx context.Context, stream, subject string) (*jetstre
 		return nil, err
 	}
 	msg, err := s.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) && s.CachedInfo().Config.Replicas > 1 {
+		// Any replica answers such a read; one that lags must not deny what the leader has.
+		msg, err = b.lastMessageOfLeader(ctx, stream, subject)
+	}
 	if err != nil {
 		return nil, readError("read "+subject, err)
 	}
 	return msg, nil
+}
+
+// lastMessageOfLeader reads the last message of a subject where it is written.
+func (b *Bus) lastMessageOfLeader(ctx context.Context, stream, subject string) (*jetstream.RawStreamMsg, error) {
+	ask, err := json.Marshal(map[string]string{"last_by_subj": subject})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	resp, err := b.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, ask)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message *struct {
+			Subject string    `json:"subject"`
+			Seq     uint64    `json:"seq"`
+			Header  []byte    `json:"hdrs"`
+			Data    []byte    `json:"data"`
+			Time    time.Time `json:"time"`
+		} `json:"message"`
+	}
+	if err := json.Unmarshal(resp.Data, &answer); err != nil {
+		return nil, err
+	}
+	switch m := answer.Message; {
+	case answer.Error != nil && answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound, answer.Error == nil && m == nil:
+		return nil, jetstream.ErrMsgNotFound
+	case answer.Error != nil:
+		return nil, answer.Error
+	default:
+		msg := &jetstream.RawStreamMsg{Subject: m.Subject, Sequence: m.Seq, Data: m.Data, Time: m.Time}
+		if len(m.Header) > 0 {
+			msg.Header, err = nats.DecodeHeadersMsg(m.Header)
+		}
+		return msg, err
+	}
 }
 
 // readError maps what a read can answer to this package's errors.

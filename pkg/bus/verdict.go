@@ -125,6 +125,9 @@ func retryDelay(v Verdict, err error, failures int, backoff resilience.Backoff) 
 		}
 		return defaultRejectDelay
 	case VerdictHeld:
+		if known {
+			return asked
+		}
 		return holdDelay
 	case VerdictDraining, VerdictSuccess, VerdictPermanent, VerdictExhausted, VerdictMalformed,
 		VerdictPanic, VerdictPoison, VerdictExpired, VerdictAnswered, VerdictDuplicate:
@@ -137,4 +140,7 @@ const (
 	defaultRejectDelay = time.Second
 	// holdDelay is when to come back to a message whose outcome could not be stored.
 	holdDelay = 5 * time.Second
+	// suspectDelay is about when to come back to a request that has to run alone: a
+	// worker's death makes suspects of all that it held, good ones too.
+	suspectDelay = time.Second
 )

@@ -115,8 +115,8 @@ func TestVerifyHoldsOverAReplay(t *testing.T) {
 	}
 	mustHold(t, b)
 	p = run(t, b, bus.PoolOptions{Agent: "a", Handler: func(ctx context.Context, j *bus.Job) (bus.Answer, error) {
-		if j.Replays != 1 || j.Attempt != 1 {
-			t.Errorf("job: got replay %d attempt %d, want 1 and 1", j.Replays, j.Attempt)
+		if j.Replays != 1 || j.Attempt != 1 || j.Earlier != 1 {
+			t.Errorf("job: got replay %d, attempt %d after %d earlier ones, want 1, 1 and 1", j.Replays, j.Attempt, j.Earlier)
 		}
 		return answer(ctx, j)
 	}})
