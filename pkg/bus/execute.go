@@ -48,6 +48,9 @@ func (p *Pool) receive(work context.Context, lane Lane, msg *nats.Msg) {
 	ok := !p.ended && p.slots.arrived(lane, meta.NumPending)
 	if ok {
 		p.held[e] = struct{}{}
+		if p.slots.room >= 0 { // until it is executed, what it takes of the room does not show
+			p.slots.pause(time.Now().Add(minRoomPause))
+		}
 	}
 	settled := p.slots.settled()
 	p.mu.Unlock()

@@ -44,6 +44,11 @@ type PoolOptions struct {
 	Backoff resilience.Backoff
 	// DrainTimeout is how long Run waits for executions once its context has ended; 0 means 30 s.
 	DrainTimeout time.Duration
+	// Room, when set, says how many further executions could begin right now, below 0 for
+	// any number; when none, after how long to ask again. It is asked before each fetch,
+	// so that a request whose every way is shut stays in its queue: no delivery and no
+	// attempt is spent on it. It must not block. See [Pool.Wake].
+	Room func() (calls int, after time.Duration)
 	// Observe, when set, is called after each message was settled. It must not block.
 	Observe func(Settlement)
 	Logger  *slog.Logger
@@ -215,7 +220,12 @@ func (p *Pool) fetch(ctx context.Context) {
 
 // carryOut makes the plan and does what it says.
 func (p *Pool) carryOut(now time.Time) time.Time {
+	room, after := -1, time.Duration(0)
+	if p.o.Room != nil {
+		room, after = p.o.Room()
+	}
 	p.mu.Lock()
+	p.slots.limit(room, now.Add(max(after, minRoomPause)))
 	next := p.slots.next(now)
 	p.mu.Unlock()
 	for _, lane := range next.cancel {
@@ -279,6 +289,13 @@ func (p *Pool) recover(ctx context.Context, fault error) {
 		p.mu.Unlock()
 	}
 }
+
+// minRoomPause bounds how often an agent without room is asked for it.
+const minRoomPause = 10 * time.Millisecond
+
+// Wake makes the pool ask for its room again, for example because a breaker has opened
+// or closed. It does not block.
+func (p *Pool) Wake() { p.replan() }
 
 // replan makes the fetch loop look at the slots again.
 func (p *Pool) replan() {

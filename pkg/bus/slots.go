@@ -25,7 +25,9 @@ const (
 //   - a freed slot goes to interactive work, except that batch work, when it waits
 //     and has no slot at all, gets one; never two in a row while interactive waits;
 //   - when interactive work could use the slot that batch's long pull holds, the
-//     pull is cancelled, and batch is looked into again a moment later.
+//     pull is cancelled, and batch is looked into again a moment later;
+//   - pulls never ask for more than the agent has room for: none while its breakers
+//     are open, a few while they probe.
 type slots struct {
 	total    int
 	reserved int
@@ -35,6 +37,9 @@ type slots struct {
 	lastGrant   Lane
 	closed      bool
 	pausedUntil time.Time
+	// room is how many further executions the agent could begin now; below 0: any number.
+	room   int
+	roomAt time.Time // when to ask again if there is none
 }
 
 // laneState is what is known of one lane.
@@ -72,7 +77,7 @@ func newSlots(total, reserved int) *slots {
 		reserved = 0
 	}
 	return &slots{
-		total: total, reserved: reserved, lastGrant: LaneBatch,
+		total: total, reserved: reserved, lastGrant: LaneBatch, room: -1,
 		interactive: laneState{lane: LaneInteractive, hungry: true},
 		batch:       laneState{lane: LaneBatch, hungry: true},
 	}
@@ -88,7 +93,18 @@ func (s *slots) state(l Lane) *laneState {
 func (l *laneState) held() int         { return l.executing + l.pull.n }
 func (l *laneState) outstanding() bool { return l.pull.n > 0 }
 
-func (s *slots) free() int { return s.total - s.interactive.held() - s.batch.held() }
+// free counts the slots that a pull may hold: those that nobody holds, and no more than
+// the agent has room for.
+func (s *slots) free() int {
+	free := s.total - s.interactive.held() - s.batch.held()
+	if s.room >= 0 {
+		free = min(free, s.room-s.pulling())
+	}
+	return free
+}
+
+// pulling counts the slots that pulls hold.
+func (s *slots) pulling() int { return s.interactive.pull.n + s.batch.pull.n }
 
 // inUse counts the slots that execute.
 func (s *slots) inUse() int { return s.interactive.executing + s.batch.executing }
@@ -100,7 +116,7 @@ func (s *slots) arrived(l Lane, pending uint64) bool {
 	st.hungry = pending > 0
 	if st.pull.n > 0 {
 		st.pull.n--
-	} else if s.free() <= 0 {
+	} else if s.total-s.interactive.held()-s.batch.held() <= 0 {
 		return false
 	}
 	st.executing++
@@ -131,16 +147,23 @@ func (s *slots) pause(t time.Time) {
 	}
 }
 
+// limit says how many further executions the agent could begin now, below 0 for any
+// number, and when to ask again if it is none.
+func (s *slots) limit(room int, again time.Time) {
+	s.room, s.roomAt = room, again
+}
+
 // close stops pulling for good.
 func (s *slots) close() { s.closed = true }
 
 // next decides. Each pull that it returns counts as outstanding at once.
 func (s *slots) next(now time.Time) plan {
 	var p plan
-	if s.closed || now.Before(s.pausedUntil) {
+	if s.closed || s.room == 0 || now.Before(s.pausedUntil) {
 		p.cancel = s.cancelLong()
-		if !s.closed {
-			p.wake = s.pausedUntil
+		p.wake = s.pausedUntil
+		if s.room == 0 && s.roomAt.After(p.wake) {
+			p.wake = s.roomAt
 		}
 		return p
 	}
@@ -167,8 +190,11 @@ func (s *slots) next(now time.Time) plan {
 		s.ask(&p, ba, n, 0)
 	}
 	s.waitForWork(&p, now)
-	if !in.outstanding() && s.free() == 0 && ba.outstanding() && ba.pull.wait > 0 {
+	tooMany := s.room >= 0 && s.pulling() > s.room
+	if ba.outstanding() && ba.pull.wait > 0 && (tooMany || !in.outstanding() && s.free() <= 0) {
 		p.cancel = append(p.cancel, LaneBatch)
+	} else if tooMany && in.pull.wait > 0 {
+		p.cancel = append(p.cancel, LaneInteractive)
 	}
 	return p
 }

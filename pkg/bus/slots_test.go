@@ -69,7 +69,7 @@ func (m *model) serve(lane Lane) {
 
 func (m *model) check() {
 	s := m.s
-	if held := s.interactive.held() + s.batch.held(); held > s.total || s.free() < 0 {
+	if held := s.interactive.held() + s.batch.held(); held > s.total {
 		m.t.Fatalf("%d slots are held, of %d", held, s.total)
 	}
 	if s.batch.held() > s.total-s.reserved {
@@ -120,11 +120,20 @@ func TestSlotsNeverExceedTheirLimitAndStarveNobody(t *testing.T) {
 				}
 				m.finish(LaneBatch)
 			},
+			"room": func(t *rapid.T) {
+				m.s.limit(rapid.IntRange(-1, total).Draw(t, "calls"), m.now.Add(time.Second))
+				m.plan()
+				if s := m.s; s.room >= 0 && s.pulling() > s.room {
+					t.Fatalf("pulls ask for %d messages, and there is room for %d", s.pulling(), s.room)
+				}
+			},
 			"wait a moment":   func(*rapid.T) { m.elapse(shortPull) },
 			"wait for long":   func(*rapid.T) { m.elapse(longPull) },
 			"pause and go on": func(*rapid.T) { m.s.pause(m.now.Add(time.Second)); m.plan(); m.elapse(2 * time.Second) },
 			"":                func(*rapid.T) { m.check() },
 		})
+		m.s.limit(-1, m.now)
+		m.plan()
 		m.everythingIsServed(t)
 	})
 }
