@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -31,9 +32,6 @@ const (
 // ErrChaos matches, by errors.Is, every failure that a [Chaos] injected.
 var ErrChaos = errors.New("injected by chaos")
 
-// errInjected is the failure of a scenario that does not name one.
-var errInjected = errors.New("connection refused")
-
 // Scenario is one fault to inject.
 type Scenario struct {
 	// Name tells scenarios apart. Empty: Kind.
@@ -51,7 +49,7 @@ type Scenario struct {
 	Latency time.Duration
 
 	// Err is what failing calls fail with, wrapped in a [*ChaosError]. Nil: a
-	// refused connection. A verdict in it counts.
+	// refused connection, as [ConnectionFailed] knows it. A verdict in it counts.
 	Err error
 
 	// Load and Duration are those of a [CPUSpike]: the share of every core that
@@ -91,7 +89,7 @@ func (s Scenario) withDefaults() Scenario {
 		}
 	case ServiceFailure, TransientFailure, DisableService:
 		if s.Err == nil {
-			s.Err = errInjected
+			s.Err = syscall.ECONNREFUSED
 		}
 	}
 	return s

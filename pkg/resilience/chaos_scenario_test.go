@@ -1,6 +1,7 @@
 package resilience_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -50,4 +51,21 @@ func TestChaosRefusesWhatCannotWork(t *testing.T) {
 		t.Errorf("force 0: got %v, want a permanent error", err)
 	}
 	refusesMisuse(t, c.Service("llm"))
+}
+
+// So the preset for remote interfaces tries it again, as it would the real thing.
+func TestChaosFailsAsARefusedConnection(t *testing.T) {
+	c := mustChaos(t, resilience.ChaosOptions{})
+	mustAdd(t, c, resilience.Scenario{Kind: resilience.TransientFailure, MaxOccurrences: 2})
+	o := resilience.APICalls()
+	o.InitialDelay, o.MaxDelay = 1, 1
+	reached := 0
+	err := resilience.Chain{newRetry(t, o), c.Service("llm")}.Do(t.Context(), func(context.Context) error { reached++; return nil })
+	if err != nil || reached != 1 || c.List()[0].Occurred != 2 {
+		t.Errorf("got %v, %d calls that reached the service and %d failures, want two failures and then success", err, reached, c.List()[0].Occurred)
+	}
+	mustAdd(t, c, resilience.Scenario{Kind: resilience.ServiceFailure})
+	if err := c.Service("llm").Do(t.Context(), pass); !resilience.ConnectionFailed(err) || resilience.TimedOut(err) {
+		t.Errorf("got %v, want a failed connection", err)
+	}
 }
