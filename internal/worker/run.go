@@ -23,7 +23,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.own {
 		defer func() { _ = s.registry.Close() }() // idle connections, nothing to lose
 	}
-	control, err := s.o.Bus.ServeWorker(semver(s.o.Version), s.pools)
+	control, err := s.o.Bus.ServeWorker(semver(s.o.Version), s.pools, nil)
 	if err != nil {
 		return err
 	}

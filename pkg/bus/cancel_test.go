@@ -63,7 +63,7 @@ func TestARunningRequestIsCancelledWhereverItRuns(t *testing.T) {
 	b, gateway := connect(t, s, "a"), connect(t, s, "a")
 	started, causes := make(chan string, 4), make(chan error, 4)
 	p := run(t, b, bus.PoolOptions{Agent: "a", Handler: endless(started, causes)})
-	c, err := b.ServeWorker("1.0.0", map[string]*bus.Pool{"a": p.Pool})
+	c, err := b.ServeWorker("1.0.0", map[string]*bus.Pool{"a": p.Pool}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

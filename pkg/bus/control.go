@@ -3,6 +3,7 @@ package bus
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 
 	"github.com/nats-io/nats.go/micro"
@@ -13,6 +14,12 @@ var semver = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-
 // A ControlFunc carries out an operator's command. data is its JSON; what it returns
 // is sent back as JSON to whoever asked for an answer.
 type ControlFunc func(data []byte) (any, error)
+
+// headerReplica names, in an answer to a command, the replica that gives it.
+const headerReplica = "Genesis-Replica"
+
+// serviceName is what a component's micro service is called.
+func serviceName(component string) string { return "genesis-" + component }
 
 // Control serves the commands to one replica of a component.
 type Control struct {
@@ -27,12 +34,13 @@ func (b *Bus) ServeControl(component, version string, verbs map[string]ControlFu
 		version = "0.0.0-dev"
 	}
 	s, err := micro.AddService(b.nc, micro.Config{
-		Name: "genesis-" + component, Version: version, QueueGroupDisabled: true,
+		Name: serviceName(component), Version: version, QueueGroupDisabled: true,
 		Description: "Genesis " + component + ": operator commands",
 	})
 	if err != nil {
 		return nil, fmt.Errorf("serve commands: %w", err)
 	}
+	replica := micro.WithHeaders(micro.Headers{headerReplica: {s.Info().ID}})
 	for verb, f := range verbs {
 		h := micro.HandlerFunc(func(r micro.Request) {
 			answer, err := f(r.Data())
@@ -40,9 +48,9 @@ func (b *Bus) ServeControl(component, version string, verbs map[string]ControlFu
 				return
 			}
 			if err == nil {
-				err = r.RespondJSON(answer)
+				err = r.RespondJSON(answer, replica)
 			} else {
-				err = r.Error("400", err.Error(), nil)
+				err = r.Error("400", oneLine(err.Error(), maxErrorText), nil, replica)
 			}
 			if err != nil {
 				b.log.Debug("answer a command", "verb", verb, "error", err)
@@ -72,9 +80,10 @@ func (b *Bus) Command(component, verb string, v any) error {
 }
 
 // ServeWorker serves the commands to a worker: `cancel`, which ends the execution of
-// a request in the pools, by agent.
-func (b *Bus) ServeWorker(version string, pools map[string]*Pool) (*Control, error) {
-	return b.ServeControl("worker", version, map[string]ControlFunc{
+// a request in the pools, by agent, and those in extra, such as [Bus.BreakerVerbs] and
+// [Bus.ChaosVerbs].
+func (b *Bus) ServeWorker(version string, pools map[string]*Pool, extra map[string]ControlFunc) (*Control, error) {
+	verbs := map[string]ControlFunc{
 		commandCancel: func(data []byte) (any, error) {
 			var c CancelCommand
 			if err := json.Unmarshal(data, &c); err != nil {
@@ -83,5 +92,10 @@ func (b *Bus) ServeWorker(version string, pools map[string]*Pool) (*Control, err
 			p := pools[c.Agent]
 			return map[string]bool{"found": p != nil && p.Cancel(c.ID)}, nil
 		},
-	})
+	}
+	maps.Copy(verbs, extra)
+	return b.ServeControl(ComponentWorker, version, verbs)
 }
+
+// ComponentWorker is the component that [Bus.ServeWorker] serves.
+const ComponentWorker = "worker"
