@@ -49,6 +49,8 @@ type Rung struct {
 	Rung string `yaml:"rung" required:"true" enum:"primary,fallback,static" example:"primary"`
 	// Provider names what answers; for every rung but static.
 	Provider string `yaml:"provider,omitempty" example:"echo"`
+	// MinTime is how much time the rung needs; with less left of the timeout it is skipped. Default: none.
+	MinTime Duration `yaml:"min_time,omitempty" optional:"true" above:"0s" max:"24h"`
 	// Text is the answer of the rung static.
 	Text string `yaml:"text,omitempty" example:"The service is busy; please try again shortly."`
 }
@@ -100,7 +102,11 @@ func (a Agent) check(r *report, path string, providers map[string]Provider) {
 		r.add(join(join(path, "delivery"), "initial_delay"), "must be at most max_delay %s, got %s", d.MaxDelay, d.InitialDelay)
 	}
 	for i, rung := range a.Ladder {
-		rung.check(r, index(join(path, "ladder"), i), i, len(a.Ladder), providers)
+		at := index(join(path, "ladder"), i)
+		rung.check(r, at, i, len(a.Ladder), providers)
+		if rung.MinTime > a.Timeout && a.Timeout > 0 {
+			r.add(join(at, "min_time"), "must be at most the agent's timeout %s, got %s: the rung would never be tried", a.Timeout, rung.MinTime)
+		}
 	}
 }
 

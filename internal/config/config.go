@@ -38,6 +38,8 @@ type Config struct {
 	Worker Worker `yaml:"worker"`
 	// Defaults holds the timeouts used where nothing closer sets one.
 	Defaults Defaults `yaml:"defaults"`
+	// Policies are how calls of providers are kept from doing harm, by name. The names api_calls and database are always known and may be redefined.
+	Policies map[string]Policy `yaml:"policies" example:"{patient: {retry: {max_attempts: 5}}}"`
 	// Providers are the things that can answer, by name. The names echo, probe and simulated are always known and may be redefined.
 	Providers map[string]Provider `yaml:"providers" example:"{pricing: {kind: http, url: \"http://127.0.0.1:9000/price\"}}"`
 	// Agents are what callers send requests to, by name. This section replaces the built-in agents echo, probe and assistant.
@@ -98,10 +100,21 @@ func (c *Config) resolve() {
 	for name, p := range providers {
 		if p.Kind == KindHTTP && p.MaxResponse == 0 && !c.written("providers", name, "max_response") {
 			p.MaxResponse = defaultMaxResponse
-			providers[name] = p
 		}
+		if p.Policy == "" && !c.written("providers", name, "policy") {
+			p.Policy = p.defaultPolicy()
+		}
+		providers[name] = p
 	}
 	c.Providers = providers
+	policies := builtinPolicies()
+	maps.Copy(policies, c.Policies)
+	c.Policies = policies
+	for name, p := range policies {
+		if b := p.Breaker; b != nil && b.FailureThreshold == 0 && b.FailureRate == 0 && !c.written("policies", name, "breaker", "failure_threshold") {
+			b.FailureThreshold = 5
+		}
+	}
 	for name, a := range c.Agents {
 		if a.Timeout == 0 && !c.written("agents", name, "timeout") {
 			a.Timeout = c.Defaults.Timeout
@@ -117,6 +130,10 @@ func (c *Config) written(keys ...string) bool {
 	for _, key := range keys {
 		path = join(path, key)
 	}
+	return c.wrote(path)
+}
+
+func (c *Config) wrote(path string) bool {
 	_, ok := c.origins[path]
 	return ok
 }

@@ -47,6 +47,10 @@ func (d *decoder) fail(p place, format string, args ...any) {
 func (d *decoder) value(n *yaml.Node, p place, v reflect.Value) {
 	n = follow(n)
 	d.origins[p.path] = origin{file: d.file, line: p.line}
+	if v.Kind() == reflect.Pointer {
+		d.optional(n, p, v)
+		return
+	}
 	section := true
 	want := yaml.MappingNode
 	switch v.Kind() {
@@ -72,6 +76,24 @@ func (d *decoder) value(n *yaml.Node, p place, v reflect.Value) {
 		d.list(n, p, v)
 	default:
 		d.scalar(n, p, v)
+	}
+}
+
+// optional decodes a section that is there only when it was written.
+func (d *decoder) optional(n *yaml.Node, p place, v reflect.Value) {
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
+		d.fail(p, "has no value; remove the key or write %s", expected(v.Type().Elem(), p.example))
+		return
+	}
+	v.Set(reflect.New(v.Type().Elem()))
+	preset(v)
+	d.value(n, p, v.Elem())
+}
+
+// preset gives what v points to its defaults, if it has any.
+func preset(v reflect.Value) {
+	if p, ok := reflect.TypeAssert[interface{ preset() }](v); ok {
+		p.preset()
 	}
 }
 
@@ -114,9 +136,7 @@ func (d *decoder) table(n *yaml.Node, p place, v reflect.Value) {
 	fresh := reflect.MakeMapWithSize(v.Type(), len(entries))
 	for _, e := range entries {
 		item := reflect.New(v.Type().Elem())
-		if a, ok := reflect.TypeAssert[interface{ preset() }](item); ok {
-			a.preset()
-		}
+		preset(item)
 		d.value(e.value, place{path: join(p.path, e.key.Value), line: e.key.Line}, item.Elem())
 		fresh.SetMapIndex(reflect.ValueOf(e.key.Value), item.Elem())
 	}

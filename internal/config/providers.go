@@ -19,7 +19,7 @@ const (
 const defaultMaxResponse = MiB
 
 // Provider is a thing that can answer; rungs refer to it by name. Only the kind
-// http takes more than its kind.
+// http takes more than its kind and policy.
 type Provider struct {
 	// Kind is what answers: echo (returns its input), probe (does what its input says, for drills), simulated (a stand-in for a model, labelled so) or http (a URL).
 	Kind string `yaml:"kind" required:"true" enum:"echo,probe,simulated,http" example:"echo"`
@@ -29,6 +29,8 @@ type Provider struct {
 	Headers map[string]string `yaml:"headers,omitempty" example:"{X-Team: a}"`
 	// MaxResponse is the largest answer the kind http accepts. Default: 1MiB.
 	MaxResponse Size `yaml:"max_response,omitempty"`
+	// Policy names the policy of its calls; none for no policy. Default: api_calls for the kind http, otherwise none.
+	Policy string `yaml:"policy" example:"api_calls"`
 }
 
 // builtinProviders are known without being configured.
@@ -40,7 +42,16 @@ func builtinProviders() map[string]Provider {
 	}
 }
 
+// defaultPolicy is for what goes over a network, and may fail by itself.
+func (p Provider) defaultPolicy() string {
+	if p.Kind == KindHTTP {
+		return PolicyAPICalls
+	}
+	return PolicyNone
+}
+
 func (p Provider) check(r *report, path string) {
+	p.checkPolicy(r, path)
 	if p.Kind == KindHTTP {
 		p.checkHTTP(r, path)
 		return

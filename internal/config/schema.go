@@ -30,10 +30,15 @@ func Schema() ([]byte, error) {
 	s := reflector.Reflect(&Config{})
 	s.Title, s.Description = "genesis.yaml", "The configuration of all Genesis programs."
 	preset := NewAgent("")
+	var retry Retry
+	var breaker Breaker
+	retry.preset()
+	breaker.preset()
 	for _, v := range []any{
 		*base(), defaultNATS(), defaultGateway(),
 		RateLimit{},
 		defaultWorker(), defaultTimeouts(),
+		Policy{}, retry, RetryBudget{Ratio: 0.2, PerSecond: 3}, breaker, CallRate{}, Bulkhead{}, Adaptive{Floor: 1},
 		Provider{},
 		preset, preset.Delivery,
 		Rung{},
@@ -90,13 +95,18 @@ func refine(s *jsonschema.Schema, v reflect.Value) {
 		}
 		if f.Type.Kind() == reflect.Map && f.Type.Elem().Kind() == reflect.Struct {
 			property.PropertyNames = &jsonschema.Schema{Pattern: namePattern.String()}
+			if f.Type.Elem() == reflect.TypeFor[Policy]() {
+				property.PropertyNames.Pattern = policyName.String()
+			}
 		}
 		if value := v.Field(i); value.Comparable() && !value.IsZero() && value.Kind() != reflect.Struct {
 			property.Default = value.Interface()
 		}
 	}
 	// A key of the whole or of a section is never required: it has a default.
-	if t := v.Type(); t != reflect.TypeFor[Agent]() && t != reflect.TypeFor[Provider]() && t != reflect.TypeFor[Rung]() {
+	switch v.Interface().(type) {
+	case Agent, Provider, Rung, CallRate, Adaptive:
+	default:
 		s.Required = nil
 	}
 }

@@ -80,6 +80,8 @@ func TestTheSchemaRefusesWhatLoadRefuses(t *testing.T) {
 		"gateway: {max_body: 1MB}", "worker: {drain_timeout: 30}", "worker: {drain_timeout: 2d}", "worker: {agents: echo}",
 		"providers: {p: {}}", "providers: {P: {kind: echo}}", "providers: {p: {kind: grpc}}", "agents: {a: {}}",
 		"agents: {A: {ladder: [{rung: primary, provider: echo}]}}", "agents: {a: {ladder: [{rung: cache}]}}",
+		"policies: {p: {retry: {max_attempts: 0}}}", "policies: {p: {breaker: {failure_threshold: 0}}}", "policies: {P: {}}",
+		"policies: {p: {rate_limit: {}}}", "policies: {p: {bulkhead: {adaptive: {floor: 2}}}}", "policies: {p: {retries: {}}}",
 		"agents: {a: {slots: 0, ladder: [{rung: primary, provider: echo}]}}", "agents: {a: {ladder: [{provider: echo}]}}",
 	} {
 		if err := matches(t, schema, []byte(text)); err == nil {
@@ -134,6 +136,8 @@ func TestTheExampleShowsEveryKey(t *testing.T) {
 	var missing func(path string, typ reflect.Type) []string
 	missing = func(path string, typ reflect.Type) (none []string) {
 		switch typ.Kind() {
+		case reflect.Pointer:
+			return missing(path, typ.Elem())
 		case reflect.Map:
 			return missing(path+".*", typ.Elem())
 		case reflect.Slice:
@@ -163,7 +167,7 @@ func TestTheExampleShowsEveryKey(t *testing.T) {
 func generic(path string) string {
 	parts := strings.Split(path, ".")
 	for i := range parts {
-		if i == 1 && (parts[0] == "agents" || parts[0] == "providers") || i == 3 && parts[2] == "headers" {
+		if i == 1 && (parts[0] == "agents" || parts[0] == "policies" || parts[0] == "providers") || i == 3 && parts[2] == "headers" {
 			parts[i] = "*"
 		}
 		if open := strings.IndexByte(parts[i], '['); open >= 0 {
@@ -179,7 +183,7 @@ func TestTheExamplesValuesAreTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Default()
-	want.Providers, want.Agents, want.origins = c.Providers, c.Agents, c.origins
+	want.Policies, want.Providers, want.Agents, want.origins = c.Policies, c.Providers, c.Agents, c.origins
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("sections of the example: got %+v, want the defaults %+v", c, want)
 	}

@@ -27,6 +27,7 @@ func (c *Config) check() problems {
 	c.NATS.check(r)
 	c.Gateway.check(r)
 	c.Worker.check(r, c.Agents)
+	c.checkPolicies(r)
 	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
 		r.name(join("providers", name), "a provider", name)
 		c.Providers[name].check(r, join("providers", name))
@@ -70,13 +71,18 @@ func (r *report) unknown(path, section, name string) {
 			r.known = map[string][]string{
 				"agents":    r.config.AgentNames(),
 				"providers": slices.Sorted(maps.Keys(r.config.Providers)),
+				"policies":  append(slices.Sorted(maps.Keys(r.config.Policies)), PolicyNone),
 			}
 		}
 		hint = didYouMean(name, r.known[section])
 	}
+	one := strings.TrimSuffix(section, "s")
+	if section == "policies" {
+		one = "policy"
+	}
 	r.addError(&Error{
 		Path: path, refers: section,
-		Message: fmt.Sprintf("unknown %s %s%s", strings.TrimSuffix(section, "s"), quote(name), hint),
+		Message: fmt.Sprintf("unknown %s %s%s", one, quote(name), hint),
 	})
 }
 
@@ -98,6 +104,10 @@ func (r *report) address(path, address string) {
 // tags checks the bounds that the fields of v carry.
 func (r *report) tags(path string, v reflect.Value) {
 	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			r.tags(path, v.Elem())
+		}
 	case reflect.Struct:
 		for i := range v.NumField() {
 			f := v.Type().Field(i)
@@ -120,7 +130,8 @@ func (r *report) tags(path string, v reflect.Value) {
 	}
 }
 
-// field checks one field against its tags: required, enum, and min, above, max.
+// field checks one field against its tags: required, enum, and min, above, max. What
+// is optional may be zero, as long as nobody wrote that.
 func (r *report) field(path string, f reflect.StructField, v reflect.Value) {
 	if f.Tag.Get("required") != "" && (v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0) {
 		r.add(path, "missing; write %s", expected(f.Type, f.Tag.Get("example")))
@@ -128,6 +139,9 @@ func (r *report) field(path string, f reflect.StructField, v reflect.Value) {
 	}
 	if enum := f.Tag.Get("enum"); enum != "" {
 		r.enum(path, strings.Split(enum, ","), v)
+		return
+	}
+	if f.Tag.Get("optional") != "" && v.IsZero() && !r.config.wrote(path) {
 		return
 	}
 	lowest, atLeast := f.Tag.Lookup("min")

@@ -234,6 +234,8 @@ func TestEveryBoundInATagParses(t *testing.T) {
 				}
 			case reflect.Struct:
 				walk(elem)
+			case reflect.Pointer:
+				walk(elem.Elem())
 			}
 		}
 	}
@@ -242,6 +244,7 @@ func TestEveryBoundInATagParses(t *testing.T) {
 			walk(f.Type)
 		}
 	}
+	walk(reflect.TypeFor[Policy]())
 	walk(reflect.TypeFor[Provider]())
 	walk(reflect.TypeFor[Agent]())
 }
