@@ -70,7 +70,8 @@ func NewBudget(o BudgetOptions) (*Budget, error) {
 // second counts from 1, so that an empty slot is of no second.
 func (b *Budget) second() uint64 { return uint64(time.Since(b.epoch)/time.Second) + 1 } //nolint:gosec // time goes forward
 
-// Deposit counts one new call. [Retry] does so itself.
+// Deposit counts one new call that was tried, not one that was rejected. [Retry]
+// does so itself.
 func (b *Budget) Deposit() {
 	if b == nil {
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -54,6 +55,7 @@ type Fallback struct {
 	rungs    []Rung
 	observer Observer
 	climbs   sync.Pool // of *climb
+	shut     atomic.Pointer[shutRungs]
 }
 
 // Answer says which rung answered, and why those above it did not.
@@ -64,7 +66,7 @@ type Answer struct {
 	Index int
 
 	// Passed says why each rung above did not answer, in order; nil when the
-	// first did.
+	// first did. It may be shared with other calls: do not change it.
 	Passed []*RungError
 }
 
@@ -132,15 +134,15 @@ func (f *Fallback) climb(ctx context.Context, next Func, c *climb) (Answer, erro
 	if err := usable(ctx, next); err != nil {
 		return Answer{Index: -1}, err
 	}
-	var passed []*RungError
+	passed := passage{last: f.shut.Load()}
 	for i := range f.rungs {
 		r := &f.rungs[i]
 		if ctx.Err() != nil {
-			passed = append(passed, f.pass(i, true, context.Cause(ctx)))
+			f.pass(&passed, i, true, context.Cause(ctx))
 			break
 		}
 		if err := r.skip(ctx); err != nil {
-			passed = append(passed, f.pass(i, true, err))
+			f.pass(&passed, i, true, err)
 			continue
 		}
 		fn := next
@@ -155,11 +157,11 @@ func (f *Fallback) climb(ctx context.Context, next Func, c *climb) (Answer, erro
 			if i > 0 && f.observer != nil {
 				f.observer(Event{Kind: EventRung, Policy: "fallback", Name: f.name, Attempt: i + 1, Reason: r.Name})
 			}
-			return Answer{Rung: r.Name, Index: i, Passed: passed}, nil
+			return Answer{Rung: r.Name, Index: i, Passed: f.passed(&passed)}, nil
 		}
-		passed = append(passed, f.pass(i, false, err))
+		f.pass(&passed, i, false, err)
 	}
-	return Answer{Index: -1, Passed: passed}, newFallbackError(passed)
+	return f.refused(&passed)
 }
 
 func (r *Rung) run(ctx context.Context, fn Func) error {
@@ -187,14 +189,14 @@ func (r *Rung) skip(ctx context.Context) error {
 }
 
 // pass notes, and reports, that rung i did not answer.
-func (f *Fallback) pass(i int, skipped bool, err error) *RungError {
-	e := &RungError{Rung: f.rungs[i].Name, Skipped: skipped, Err: err}
+func (f *Fallback) pass(p *passage, i int, skipped bool, err error) {
+	name := f.rungs[i].Name
+	p.add(name, skipped, err)
 	if f.observer != nil {
 		kind := EventRung
 		if skipped {
 			kind = EventRungSkipped
 		}
-		f.observer(Event{Kind: kind, Policy: "fallback", Name: f.name, Attempt: i + 1, Reason: e.Rung, Err: err})
+		f.observer(Event{Kind: kind, Policy: "fallback", Name: f.name, Attempt: i + 1, Reason: name, Err: err})
 	}
-	return e
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // Func is the work a [Policy] guards. It should return soon after its context
@@ -38,24 +39,32 @@ func (c Chain) Do(ctx context.Context, next Func) error {
 		return next(ctx)
 	case 1:
 		return c[0].Do(ctx, next)
-	case 2:
-		return c[0].Do(ctx, func(ctx context.Context) error { return c[1].Do(ctx, next) })
 	}
-	d := &descent{chain: c, next: next}
-	d.step = d.down
-	return d.down(ctx)
+	d, _ := descents.Get().(*descent)
+	d.chain, d.next, d.depth = c, next, 0
+	err := d.down(ctx)
+	d.chain, d.next = nil, nil
+	descents.Put(d) // not after a panic: then somebody may hold on to its step
+	return err
 }
 
 // descent is one call on its way through a chain. All policies of it are given
 // the same step, which knows how deep it is: calls are sequential and never
-// outlive the Do they were made in, so there is one depth at a time. It saves a
-// closure for each policy.
+// outlive the Do they were made in, so there is one depth at a time, and the
+// next call may have the same descent.
 type descent struct {
 	chain Chain
 	next  Func
 	step  Func
 	depth int
 }
+
+// descents spares a call through a chain its only two allocations.
+var descents = sync.Pool{New: func() any { //nolint:gochecknoglobals // memory to write on, not state; a Chain has no place for it
+	d := &descent{}
+	d.step = d.down
+	return d
+}}
 
 func (d *descent) down(ctx context.Context) error {
 	depth := d.depth

@@ -170,19 +170,6 @@ func TestGetReturnsTheLastCall(t *testing.T) {
 	}
 }
 
-func TestChainAllocatesTwiceHoweverLong(t *testing.T) {
-	work := func(context.Context) error { return nil }
-	for n, want := range []float64{0, 0, 1, 2, 2, 2, 2} {
-		chain := make(resilience.Chain, n)
-		for i := range chain {
-			chain[i] = times(1)
-		}
-		if got := testing.AllocsPerRun(100, func() { _ = chain.Do(t.Context(), work) }); got > want {
-			t.Errorf("chain of %d: got %v allocations, want at most %v", n, got, want)
-		}
-	}
-}
-
 // recovering is a policy that makes an error of a panic, once, and then calls
 // its function again.
 type recovering struct{}

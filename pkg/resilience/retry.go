@@ -79,7 +79,7 @@ func Database() RetryOptions {
 // It waits as its options and the failure's own [RetryAfter] say, whichever is
 // longer, and never past the context's deadline: when the wait would end later,
 // it returns at once. A rejection was no attempt: it is tried again only when it
-// says when to come back, and costs no budget.
+// says when to come back, and neither costs budget nor adds to it.
 type Retry struct {
 	options RetryOptions
 	backoff Backoff
@@ -119,13 +119,21 @@ func (r *Retry) Do(ctx context.Context, next Func) error {
 	if err := usable(ctx, next); err != nil {
 		return err
 	}
-	r.options.Budget.Deposit()
+	deposited := false
 	for attempt := 1; ; attempt++ {
 		err := r.attempt(ctx, next, attempt)
+		var v verdict
+		if err != nil {
+			v = verdictOf(err)
+		}
+		if !deposited && !v.rejected {
+			r.options.Budget.Deposit()
+			deposited = true
+		}
 		if err == nil {
 			return nil
 		}
-		delay, reason := r.decide(ctx, err, attempt)
+		delay, reason := r.decide(ctx, err, v, attempt)
 		if reason != "" {
 			return r.stop(err, attempt, delay, reason)
 		}
