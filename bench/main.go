@@ -65,6 +65,7 @@ func benchmarks() []benchmark {
 		{"backlog", "jobs a second with a deep queue, against a shallow one", benchBacklog},
 		{"agents", "the same load on many agents, against one", benchAgents},
 		{"hung", "a healthy agent beside a hung one, against alone", benchHung},
+		{"policies", "calls through resilience policies, against failsafe-go", benchPolicies},
 		{"http", "Prefer: wait at a gateway against the bus path; memory and allocations", benchHTTP},
 	}
 }
