@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"time"
 
 	"github.com/nats-io/nats.go/micro"
 )
@@ -18,6 +19,9 @@ type ControlFunc func(data []byte) (any, error)
 // headerReplica names, in an answer to a command, the replica that gives it.
 const headerReplica = "Genesis-Replica"
 
+// controlPatience bounds the wait until the broker knows that commands are served.
+const controlPatience = 2 * time.Second
+
 // serviceName is what a component's micro service is called.
 func serviceName(component string) string { return "genesis-" + component }
 
@@ -27,7 +31,8 @@ type Control struct {
 }
 
 // ServeControl answers genesis.control.<component>.<verb> for each verb, as a NATS
-// micro service: it is seen by `nats micro ls`, and every replica gets every command.
+// micro service: it is seen by `nats micro ls`, and every replica gets every command, from
+// the moment this returns.
 // Functions are called one at a time and must not block. Close it when done.
 func (b *Bus) ServeControl(component, version string, verbs map[string]ControlFunc) (*Control, error) {
 	if !semver.MatchString(version) { // the protocol wants one; a development build has none
@@ -60,6 +65,9 @@ func (b *Bus) ServeControl(component, version string, verbs map[string]ControlFu
 			_ = s.Stop() // the first error is the one that tells
 			return nil, fmt.Errorf("serve command %s: %w", verb, err)
 		}
+	}
+	if err := b.nc.FlushTimeout(controlPatience); err != nil { // a reconnect makes it known
+		b.log.Debug("make the commands known", "component", component, "error", err)
 	}
 	return &Control{s}, nil
 }
