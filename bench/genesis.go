@@ -97,7 +97,14 @@ func task(j *bus.Job) agents.Task {
 
 // echo is the agent of the contest: echo on one rung, as the configuration builds it.
 func echo() agents.Agent {
-	return agents.Ladder{{Name: agents.Primary, Provider: "echo", Agent: agents.Echo()}}
+	ladder, err := agents.NewLadder(agents.LadderOptions{
+		Name:  "echo",
+		Rungs: []agents.Rung{{Name: agents.Primary, Provider: "echo", Agent: agents.Echo()}},
+	})
+	if err != nil {
+		return agents.Func(func(context.Context, agents.Task) (agents.Result, error) { return agents.Result{}, err })
+	}
+	return ladder
 }
 
 // working runs workers beside f: it stops them when f returns, and returns all errors.

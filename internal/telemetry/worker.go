@@ -29,7 +29,8 @@ type Worker struct {
 	degraded     *prometheus.CounterVec
 	rejected     *prometheus.CounterVec
 
-	slots slots
+	policies policies
+	slots    slots
 }
 
 // NewWorker registers the metrics of a worker.
@@ -52,7 +53,7 @@ func NewWorker(r *Registry) *Worker {
 		wait: histogram("genesis_queue_wait_seconds",
 			"How long a request waited in the queue for its first execution.", "agent"),
 		retries: counter("genesis_retry_attempts_total",
-			"Failed attempts that are tried again; the operation of a request is its agent.", "operation"),
+			"Failed attempts that are tried again; the operation of a request is its agent, that of a call its provider.", "operation"),
 		timeouts: counter("genesis_timeout_errors_total",
 			"Executions that hit the bound of their timeout.", "agent"),
 		deadLetters: counter("genesis_dead_letters_total",
@@ -68,6 +69,7 @@ func NewWorker(r *Registry) *Worker {
 			total: prometheus.NewDesc("genesis_slots_total", "Slots of this worker.", []string{"agent"}, nil),
 		},
 	}
+	w.policies = newPolicies(w.retries, counter)
 	r.MustRegister(&w.slots)
 	return w
 }

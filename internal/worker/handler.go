@@ -45,7 +45,7 @@ func task(job *bus.Job) agents.Task {
 	t := agents.Task{
 		ID: job.ID, Agent: job.Agent, Method: job.Request.Method, Prompt: job.Request.Prompt,
 		Input: job.Request.Input, Metadata: job.Request.Metadata,
-		Attempt: job.Earlier + job.Attempt, TraceID: traceID(job.Traceparent),
+		Attempt: job.Earlier + job.Attempt, Redelivered: job.Attempt > 1, TraceID: traceID(job.Traceparent),
 	}
 	if t.Method == "" {
 		t.Method = bus.MethodExecute

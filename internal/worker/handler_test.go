@@ -34,7 +34,7 @@ func TestAJobBecomesATaskAndAResultAnAnswer(t *testing.T) {
 	}
 	task := agents.Task{
 		ID: "r1", Agent: "a", Method: "price", Prompt: "p", Input: []byte(`{"i":1}`), Metadata: []byte(`{"m":1}`),
-		Attempt: 2, TraceID: "4bf92f3577b34da6a3ce929d0e0e4736",
+		Attempt: 2, Redelivered: true, TraceID: "4bf92f3577b34da6a3ce929d0e0e4736",
 	}
 	if !reflect.DeepEqual(got, task) {
 		t.Errorf("task: got %+v, want %+v", got, task)

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"runtime"
 	"time"
+
+	"genesis/pkg/resilience"
 )
 
 // Limits of the HTTP server: what it answers is small and at hand.
@@ -83,8 +85,9 @@ type component struct {
 }
 
 type infrastructure struct {
-	NATS      natsHealth `json:"nats"`
-	Resources resources  `json:"resource_usage"`
+	NATS      natsHealth                `json:"nats"`
+	Breakers  []resilience.BreakerStats `json:"circuit_breakers"`
+	Resources resources                 `json:"resource_usage"`
 }
 
 type natsHealth struct {
@@ -110,6 +113,7 @@ func (s *Server) detailed(w http.ResponseWriter, _ *http.Request) {
 		Components: make(map[string]component, len(s.pools)),
 		Infrastructure: infrastructure{
 			NATS:      natsHealth{c.NATS, nc.ConnectedUrlRedacted(), nc.ConnectedServerName(), nc.Stats().Reconnects},
+			Breakers:  s.guards.breakers.Stats(),
 			Resources: resources{runtime.NumGoroutine(), memory.HeapAlloc, runtime.GOMAXPROCS(0)},
 		},
 	}

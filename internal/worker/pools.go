@@ -26,13 +26,28 @@ func (s *Server) newPools(metrics *telemetry.Worker) error {
 		}
 		metrics.Slots(name, pool.Stats)
 		s.pools[name] = pool
+		s.use(name, pool)
 	}
 	return nil
 }
 
+// use notes which providers the pool's agent calls.
+func (s *Server) use(name string, pool *bus.Pool) {
+	if !s.own {
+		return // who knows what it calls
+	}
+	called := make(map[string]bool)
+	for _, rung := range s.o.Config.Agents[name].Ladder {
+		if rung.Provider != "" && !called[rung.Provider] {
+			called[rung.Provider] = true
+			s.users[rung.Provider] = append(s.users[rung.Provider], pool)
+		}
+	}
+}
+
 func (s *Server) poolOptions(name string, agent agents.Agent) bus.PoolOptions {
 	a := settings(s.o.Config, name)
-	return bus.PoolOptions{
+	o := bus.PoolOptions{
 		Agent:       name,
 		Handler:     handler(agent, a.Timeout.Std()),
 		Worker:      s.o.Name,
@@ -49,6 +64,10 @@ func (s *Server) poolOptions(name string, agent agents.Agent) bus.PoolOptions {
 		DrainTimeout: written(s.o.Config.Worker.DrainTimeout),
 		Logger:       s.log,
 	}
+	if s.own {
+		o.Room = s.guards.room(a)
+	}
+	return o
 }
 
 // settings are an agent's, or the defaults for one that is not in the configuration.

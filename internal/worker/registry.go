@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,26 +10,34 @@ import (
 	"genesis/pkg/agents"
 )
 
-// newRegistry makes the agents of a configuration. A provider is made once, however
-// many rungs refer to it.
-func newRegistry(cfg *config.Config, exit func(int)) (*agents.Registry, error) {
+// newRegistry makes the agents of a configuration. A provider and its policies are made
+// once, however many rungs refer to it.
+func newRegistry(g *guards, exit func(int)) (*agents.Registry, error) {
+	cfg := g.cfg
 	providers := make(map[string]agents.Agent, len(cfg.Providers))
+	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(cfg.Providers)) {
 		provider, err := newProvider(cfg.Providers[name], cfg.Environment, exit)
 		if err != nil {
-			return nil, fmt.Errorf("provider %s: %w", name, err)
+			errs = append(errs, fmt.Errorf("provider %s: %w", name, err))
+			continue
 		}
 		providers[name] = provider
 	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
 	registry := agents.New()
 	for _, name := range cfg.AgentNames() {
-		ladder, err := newLadder(cfg.Agents[name].Ladder, providers)
+		ladder, err := newLadder(name, cfg.Agents[name].Ladder, providers, g)
 		if err != nil {
-			return nil, fmt.Errorf("agent %s: %w", name, err)
+			errs = append(errs, fmt.Errorf("agent %s: %w", name, err))
+			continue
 		}
-		if err := registry.Add(name, ladder); err != nil {
-			return nil, err
-		}
+		errs = append(errs, registry.Add(name, ladder))
+	}
+	if err := errors.Join(append(errs, g.checkOrder())...); err != nil {
+		return nil, err
 	}
 	return registry, nil
 }
@@ -47,16 +56,24 @@ func newProvider(p config.Provider, environment string, exit func(int)) (agents.
 	return nil, fmt.Errorf("unknown kind %q", p.Kind)
 }
 
-func newLadder(rungs []config.Rung, providers map[string]agents.Agent) (agents.Ladder, error) {
-	ladder := make(agents.Ladder, 0, len(rungs))
+func newLadder(agent string, rungs []config.Rung, providers map[string]agents.Agent, g *guards) (*agents.Ladder, error) {
+	o := agents.LadderOptions{Name: agent, Observer: g.observer}
+	var errs []error
 	for _, r := range rungs {
-		rung := agents.Rung{Name: r.Rung, Provider: r.Provider}
+		rung := agents.Rung{Name: r.Rung, Provider: r.Provider, MinTime: r.MinTime.Std()}
 		if r.Rung == config.RungStatic {
 			rung.Agent = agents.Static(r.Text)
 		} else if rung.Agent = providers[r.Provider]; rung.Agent == nil {
-			return nil, fmt.Errorf("rung %s: unknown provider %q", r.Rung, r.Provider)
+			errs = append(errs, fmt.Errorf("rung %s: unknown provider %q", r.Rung, r.Provider))
+		} else if guard, err := g.provider(r.Provider); err != nil {
+			errs = append(errs, fmt.Errorf("rung %s: %w", r.Rung, err))
+		} else {
+			rung = guard.guarded(rung)
 		}
-		ladder = append(ladder, rung)
+		o.Rungs = append(o.Rungs, rung)
 	}
-	return ladder, nil
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return agents.NewLadder(o)
 }

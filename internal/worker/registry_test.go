@@ -13,6 +13,15 @@ import (
 	"genesis/pkg/resilience"
 )
 
+func testGuards(t *testing.T, cfg *config.Config) *guards {
+	t.Helper()
+	g, err := newGuards(cfg, "w1", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
 func TestEachKindOfProviderAnswers(t *testing.T) {
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -28,7 +37,7 @@ agents:
   s: {ladder: [{rung: primary, provider: simulated}]}
   h: {ladder: [{rung: primary, provider: pricing}, {rung: static, text: busy}]}
 `)
-	registry, err := newRegistry(cfg, nil)
+	registry, err := newRegistry(testGuards(t, cfg), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +77,7 @@ func TestAProbeEndsTheProcessOnlyOutsideProduction(t *testing.T) {
 				exit = func(c int) { code = c }
 			}
 			cfg := loadConfig(t, "environment: "+tt.environment+"\n")
-			registry, err := newRegistry(cfg, exit)
+			registry, err := newRegistry(testGuards(t, cfg), exit)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,13 +103,13 @@ func TestABadProviderIsNamed(t *testing.T) {
 	} {
 		cfg := config.Default()
 		cfg.Providers["x"] = tt.provider
-		if _, err := newRegistry(cfg, nil); err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+		if _, err := newRegistry(testGuards(t, cfg), nil); err == nil || !strings.HasPrefix(err.Error(), tt.want) {
 			t.Errorf("%+v: got %v, want %s", tt.provider, err, tt.want)
 		}
 	}
 	cfg := config.Default()
 	cfg.Agents["a"] = config.NewAgent("nobody")
-	if _, err := newRegistry(cfg, nil); err == nil || err.Error() != `agent a: rung primary: unknown provider "nobody"` {
+	if _, err := newRegistry(testGuards(t, cfg), nil); err == nil || err.Error() != `agent a: rung primary: unknown provider "nobody"` {
 		t.Errorf("got %v", err)
 	}
 }

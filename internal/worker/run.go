@@ -3,11 +3,14 @@ package worker
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"regexp"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"genesis/pkg/bus"
 )
 
 // httpPatience is how long the last answers of the HTTP server may take.
@@ -23,7 +26,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.own {
 		defer func() { _ = s.registry.Close() }() // idle connections, nothing to lose
 	}
-	control, err := s.o.Bus.ServeWorker(semver(s.o.Version), s.pools, nil)
+	control, err := s.o.Bus.ServeWorker(semver(s.o.Version), s.pools, s.verbs())
 	if err != nil {
 		return err
 	}
@@ -39,11 +42,32 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		return nil
 	})
+	guarding, unguard := context.WithCancel(context.WithoutCancel(ctx)) // until the drain is over
+	defer unguard()
+	for _, run := range s.beside() {
+		group.Go(func() error { return run(guarding) })
+	}
 	group.Go(func() error {
+		defer unguard()
 		return errors.Join(s.runPools(working), s.stopHTTP(ctx))
 	})
 	s.log.Info("ready", "url", s.URL(), "agents", s.names)
 	return group.Wait()
+}
+
+// beside is what policies need besides calls: votes on breakers, leases of tokens, and
+// drills.
+func (s *Server) beside() []func(context.Context) error {
+	return append(s.guards.runs(),
+		func(ctx context.Context) error { return s.o.Bus.ShareBreakers(ctx, s.guards.breakers, s.o.Name) },
+		func(ctx context.Context) error { return s.o.Bus.FollowChaos(ctx, s.guards.chaos) })
+}
+
+// verbs are the commands of operators, besides those about requests.
+func (s *Server) verbs() map[string]bus.ControlFunc {
+	verbs := s.o.Bus.BreakerVerbs(s.o.Name, s.guards.breakers)
+	maps.Copy(verbs, s.o.Bus.ChaosVerbs(s.o.Name, s.o.Config.Environment, s.guards.chaos))
+	return verbs
 }
 
 // runPools runs all pools until ctx ends or one of them fails.

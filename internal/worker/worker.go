@@ -23,6 +23,7 @@ import (
 	"genesis/internal/telemetry"
 	"genesis/pkg/agents"
 	"genesis/pkg/bus"
+	"genesis/pkg/resilience"
 )
 
 // Options say what a worker serves. Config and Bus are needed; the streams and
@@ -55,7 +56,9 @@ type Server struct {
 	registry *agents.Registry
 	own      bool // the registry is closed by the worker
 	names    []string
+	guards   *guards
 	pools    map[string]*bus.Pool
+	users    map[string][]*bus.Pool // by provider: those whose agents call it
 	listener net.Listener
 	http     *http.Server
 	started  time.Time
@@ -81,21 +84,26 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, log: o.Log.With("worker", o.Name), registry: o.Registry,
-		pools: make(map[string]*bus.Pool), started: time.Now(),
+		pools: make(map[string]*bus.Pool), users: make(map[string][]*bus.Pool), started: time.Now(),
 	}
+	metrics := telemetry.NewRegistry("worker", o.Version)
+	counters := telemetry.NewWorker(metrics)
+	var err error
+	observer := resilience.JoinObservers(counters.ObservePolicy, policyLog(s.log), s.wakePools)
+	if s.guards, err = newGuards(o.Config, o.Name, o.Bus.TokenStore(), observer); err != nil {
+		return nil, err
+	}
+	metrics.Breakers(s.guards.breakers.Stats)
 	if s.registry == nil {
-		registry, err := newRegistry(o.Config, o.Exit)
-		if err != nil {
+		if s.registry, err = newRegistry(s.guards, o.Exit); err != nil {
 			return nil, err
 		}
-		s.registry, s.own = registry, true
+		s.own = true
 	}
-	var err error
 	if s.names, err = served(o, s.registry); err != nil {
 		return nil, err
 	}
-	metrics := telemetry.NewRegistry("worker", o.Version)
-	if err := s.newPools(telemetry.NewWorker(metrics)); err != nil {
+	if err := s.newPools(counters); err != nil {
 		return nil, err
 	}
 	s.http = s.newHTTP(metrics.Handler())

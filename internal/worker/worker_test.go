@@ -40,7 +40,7 @@ func TestARequestIsAnsweredByItsAgent(t *testing.T) {
 
 func TestRungsBelowThePrimaryAnswerDegraded(t *testing.T) {
 	s := newSystem(t, `
-providers: {gone: {kind: http, url: "http://127.0.0.1:1/"}}
+providers: {gone: {kind: http, url: "http://127.0.0.1:1/", policy: none}}
 agents:
   falls: {ladder: [{rung: primary, provider: gone}, {rung: fallback, provider: echo}, {rung: static, text: busy}]}
   static: {ladder: [{rung: primary, provider: gone}, {rung: static, text: busy}]}

@@ -69,6 +69,10 @@ type Task struct {
 	// came to an execution.
 	Attempt int
 
+	// Redelivered is true when an earlier execution failed and this one repeats it,
+	// as the agent's delivery policy says. What somebody asked to replay begins anew.
+	Redelivered bool
+
 	// TraceID is the W3C trace id of the request; empty when it has none.
 	TraceID string
 }

@@ -37,15 +37,23 @@ func ExampleLadder() {
 	down := agents.Func(func(context.Context, agents.Task) (agents.Result, error) {
 		return agents.Result{}, errors.New("the model is down")
 	})
-	ladder := agents.Ladder{
-		{Name: agents.Primary, Provider: "vertex", Agent: down},
-		{Name: "static", Agent: agents.Static("Please try again shortly.")},
+	primary := agents.Rung{Name: agents.Primary, Provider: "vertex", Agent: down}
+	static := agents.Rung{Name: "static", Agent: agents.Static("Please try again shortly.")}
+	ladder, err := agents.NewLadder(agents.LadderOptions{Name: "assistant", Rungs: []agents.Rung{primary, static}})
+	if err != nil {
+		fmt.Println(err)
+		return
 	}
 	result, err := ladder.Handle(context.Background(), agents.Task{Prompt: "hi"})
 	fmt.Println(string(result.Output), err)
 	fmt.Println(result.Rung, "degraded:", result.Degraded)
 
-	_, err = ladder[:1].Handle(context.Background(), agents.Task{Prompt: "hi"})
+	alone, err := agents.NewLadder(agents.LadderOptions{Name: "assistant", Rungs: []agents.Rung{primary}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = alone.Handle(context.Background(), agents.Task{Prompt: "hi"})
 	fmt.Println(err)
 	// Output:
 	// {"text":"Please try again shortly."} <nil>

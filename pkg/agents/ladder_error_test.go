@@ -49,12 +49,13 @@ func TestLadderErrorSpeaksForAllRungs(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var ladder agents.Ladder
+			var rungs []agents.Rung
 			for i, err := range tt.errs {
-				ladder = append(ladder, agents.Rung{Name: fmt.Sprint(i), Agent: failing(err)})
+				rungs = append(rungs, agents.Rung{Name: fmt.Sprint(i), Agent: failing(err)})
 			}
+			ladder := ladderOf(t, rungs...)
 			// A ladder that is a rung of another must say the same.
-			for depth, agent := range []agents.Agent{ladder, agents.Ladder{{Name: "outer", Agent: ladder}}} {
+			for depth, agent := range []agents.Agent{ladder, ladderOf(t, agents.Rung{Name: "outer", Agent: ladder})} {
 				_, err := agent.Handle(t.Context(), agents.Task{})
 				if got := resilience.IsPermanent(err); got != tt.permanent {
 					t.Errorf("depth %d, permanent: got %v, want %v, input %v", depth, got, tt.permanent, err)
@@ -81,11 +82,11 @@ func (c *coded) Error() string { return fmt.Sprintf("code %d", c.code) }
 
 func TestLadderErrorHoldsEachRungs(t *testing.T) {
 	rejected := &resilience.RejectedError{Cause: "breaker open", Err: errors.Join(errShut, &coded{7})}
-	ladder := agents.Ladder{
-		{Name: "primary", Agent: failing(rejected)},
-		{Name: "fallback", Agent: failing(resilience.Permanent(errBoom))},
-		{Name: "last", Agent: failing(context.DeadlineExceeded)},
-	}
+	ladder := ladderOf(t,
+		agents.Rung{Name: "primary", Agent: failing(rejected)},
+		agents.Rung{Name: "fallback", Agent: failing(resilience.Permanent(errBoom))},
+		agents.Rung{Name: "last", Agent: failing(context.DeadlineExceeded)},
+	)
 	_, err := ladder.Handle(t.Context(), agents.Task{})
 	for _, want := range []error{errShut, errBoom, context.DeadlineExceeded} {
 		if !errors.Is(err, want) {
@@ -99,10 +100,10 @@ func TestLadderErrorHoldsEachRungs(t *testing.T) {
 }
 
 func TestLadderErrorIsOneLine(t *testing.T) {
-	ladder := agents.Ladder{
-		{Name: "primary", Agent: failing(errBoom)},
-		{Name: "fallback", Agent: failing(resilience.Reject("no slot", 0))},
-	}
+	ladder := ladderOf(t,
+		agents.Rung{Name: "primary", Agent: failing(errBoom)},
+		agents.Rung{Name: "fallback", Agent: failing(resilience.Reject("no slot", 0))},
+	)
 	_, err := ladder.Handle(t.Context(), agents.Task{})
 	if got, want := fmt.Sprint(err), "rung primary: boom; rung fallback: rejected: no slot"; got != want {
 		t.Errorf("got %q, want %q", got, want)

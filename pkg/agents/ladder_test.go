@@ -18,6 +18,16 @@ func failing(err error) agents.Agent {
 	return agents.Func(func(context.Context, agents.Task) (agents.Result, error) { return agents.Text("lost"), err })
 }
 
+// ladderOf makes a ladder of rungs.
+func ladderOf(t testing.TB, rungs ...agents.Rung) *agents.Ladder {
+	t.Helper()
+	l, err := agents.NewLadder(agents.LadderOptions{Name: "test", Rungs: rungs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 // answering is an agent that always answers so.
 func answering(result agents.Result) agents.Agent {
 	return agents.Func(func(context.Context, agents.Task) (agents.Result, error) { return result, nil })
@@ -26,23 +36,23 @@ func answering(result agents.Result) agents.Agent {
 func TestLadderAnswersFromTheFirstRungThatCan(t *testing.T) {
 	good := agents.Static("ok")
 	tests := []struct {
-		name   string
-		ladder agents.Ladder
-		want   agents.Result
+		name  string
+		rungs []agents.Rung
+		want  agents.Result
 	}{
 		{
 			"the primary rung",
-			agents.Ladder{{Name: "primary", Provider: "vertex", Agent: good}, {Name: "static", Agent: failing(errBoom)}},
+			[]agents.Rung{{Name: "primary", Provider: "vertex", Agent: good}, {Name: "static", Agent: failing(errBoom)}},
 			agents.Result{Rung: "primary", Provider: "vertex"},
 		},
 		{
 			"below a rung that failed, degraded",
-			agents.Ladder{{Name: "primary", Agent: failing(errBoom)}, {Name: "fallback", Provider: "echo", Agent: good}},
+			[]agents.Rung{{Name: "primary", Agent: failing(errBoom)}, {Name: "fallback", Provider: "echo", Agent: good}},
 			agents.Result{Rung: "fallback", Provider: "echo", Degraded: true},
 		},
 		{
 			"below a permanent failure and a rejection",
-			agents.Ladder{
+			[]agents.Rung{
 				{Name: "primary", Agent: failing(resilience.Permanent(errBoom))},
 				{Name: "fallback", Agent: failing(resilience.Reject("breaker open", 0))},
 				{Name: "static", Agent: good},
@@ -51,27 +61,27 @@ func TestLadderAnswersFromTheFirstRungThatCan(t *testing.T) {
 		},
 		{
 			"a first rung of another name is degraded",
-			agents.Ladder{{Name: "static", Agent: good}},
+			[]agents.Rung{{Name: "static", Agent: good}},
 			agents.Result{Rung: "static", Degraded: true},
 		},
 		{
 			"of two primary rungs the second is degraded",
-			agents.Ladder{{Name: "primary", Agent: failing(errBoom)}, {Name: "primary", Agent: good}},
+			[]agents.Rung{{Name: "primary", Agent: failing(errBoom)}, {Name: "primary", Agent: good}},
 			agents.Result{Rung: "primary", Degraded: true},
 		},
 		{
 			"a primary rung further down is primary",
-			agents.Ladder{{Name: "canary", Agent: failing(errBoom)}, {Name: "primary", Agent: good}},
+			[]agents.Rung{{Name: "canary", Agent: failing(errBoom)}, {Name: "primary", Agent: good}},
 			agents.Result{Rung: "primary"},
 		},
 		{
 			"a rung's own provider stands when the ladder names none",
-			agents.Ladder{{Name: "primary", Agent: answering(agents.Result{Provider: "own", Output: agents.Text("ok").Output})}},
+			[]agents.Rung{{Name: "primary", Agent: answering(agents.Result{Provider: "own", Output: agents.Text("ok").Output})}},
 			agents.Result{Rung: "primary", Provider: "own"},
 		},
 		{
 			"what a rung says of itself is kept",
-			agents.Ladder{{Name: "primary", Agent: answering(agents.Result{
+			[]agents.Rung{{Name: "primary", Agent: answering(agents.Result{
 				Output: agents.Text("ok").Output, Rung: "inner", Degraded: true, RetryCount: 2, Usage: agents.Usage{InputTokens: 1},
 			})}},
 			agents.Result{Rung: "primary", Degraded: true, RetryCount: 2, Usage: agents.Usage{InputTokens: 1}},
@@ -79,7 +89,7 @@ func TestLadderAnswersFromTheFirstRungThatCan(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := tt.ladder.Handle(t.Context(), agents.Task{})
+			got, err := ladderOf(t, tt.rungs...).Handle(t.Context(), agents.Task{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -101,14 +111,14 @@ func TestLadderHandsTheTaskToEachRung(t *testing.T) {
 		}
 		return agents.Result{}, errBoom
 	})
-	_, err := agents.Ladder{{Name: "primary", Agent: see}, {Name: "fallback", Agent: see}}.Handle(t.Context(), want)
+	_, err := ladderOf(t, agents.Rung{Name: "primary", Agent: see}, agents.Rung{Name: "fallback", Agent: see}).Handle(t.Context(), want)
 	if err == nil || seen != 2 {
 		t.Errorf("got %v after %d rungs, want an error after 2", err, seen)
 	}
 }
 
 func TestLadderLeavesNoHalfResultBesideAnError(t *testing.T) {
-	got, err := agents.Ladder{{Name: "primary", Agent: failing(errBoom)}}.Handle(t.Context(), agents.Task{})
+	got, err := ladderOf(t, agents.Rung{Name: "primary", Agent: failing(errBoom)}).Handle(t.Context(), agents.Task{})
 	if err == nil || !reflect.DeepEqual(got, agents.Result{}) {
 		t.Errorf("got %+v, %v, want a zero result and an error", got, err)
 	}
@@ -116,18 +126,21 @@ func TestLadderLeavesNoHalfResultBesideAnError(t *testing.T) {
 
 func TestLadderThatCannotWork(t *testing.T) {
 	tests := []struct {
-		name   string
-		ladder agents.Ladder
-		want   string
+		name  string
+		rungs []agents.Rung
+		want  string
 	}{
-		{"no rungs", nil, "the ladder has no rungs"},
-		{"a rung without an agent", agents.Ladder{{Name: "primary"}}, "rung primary: has no agent"},
+		{"no rungs", nil, "ladder: fallback: Rungs are missing; there must be at least one"},
+		{
+			"all that is wrong", []agents.Rung{{Name: "primary", MinTime: -1}, {Name: "static"}},
+			"ladder: rung primary: has no agent\nrung static: has no agent\nfallback: Rungs[0].MinTime is -1ns; it must not be negative",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := tt.ladder.Handle(t.Context(), agents.Task{})
-			if err == nil || err.Error() != tt.want || !resilience.IsPermanent(err) {
-				t.Errorf("got %v, permanent %v, want a permanent %q", err, resilience.IsPermanent(err), tt.want)
+			_, err := agents.NewLadder(agents.LadderOptions{Rungs: tt.rungs})
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})
 	}
@@ -136,18 +149,18 @@ func TestLadderThatCannotWork(t *testing.T) {
 func TestLadderStopsWhenItsContextIsDone(t *testing.T) {
 	errDrain := errors.New("draining")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	ladder := agents.Ladder{
-		{Name: "primary", Agent: agents.Func(func(context.Context, agents.Task) (agents.Result, error) {
+	ladder := ladderOf(t,
+		agents.Rung{Name: "primary", Agent: agents.Func(func(context.Context, agents.Task) (agents.Result, error) {
 			cancel(errDrain)
 			return agents.Result{}, resilience.Permanent(errBoom)
 		})},
-		{Name: "static", Agent: agents.Static("never")},
-	}
+		agents.Rung{Name: "static", Agent: agents.Static("never")},
+	)
 	_, err := ladder.Handle(ctx, agents.Task{})
 	if !errors.Is(err, errDrain) || !errors.Is(err, errBoom) {
 		t.Fatalf("got %v, want the rung's error and the reason of the stop", err)
 	}
-	if want := "rung primary: boom; stopped before rung static: draining"; err.Error() != want {
+	if want := "rung primary: boom; rung static skipped: draining"; err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)
 	}
 	if resilience.IsPermanent(err) {
@@ -158,7 +171,7 @@ func TestLadderStopsWhenItsContextIsDone(t *testing.T) {
 func TestLadderRunsNothingInADoneContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := agents.Ladder{{Name: "static", Agent: agents.Static("never")}}.Handle(ctx, agents.Task{})
+	_, err := ladderOf(t, agents.Rung{Name: "static", Agent: agents.Static("never")}).Handle(ctx, agents.Task{})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
@@ -170,19 +183,20 @@ func TestLadderLetsAPanicThrough(t *testing.T) {
 			t.Errorf("got panic %v, want the rung's", got)
 		}
 	}()
-	_, err := agents.Ladder{
-		{Name: "primary", Agent: agents.Func(func(context.Context, agents.Task) (agents.Result, error) { panic("rung") })},
-		{Name: "static", Agent: agents.Static("never")},
-	}.Handle(t.Context(), agents.Task{})
+	_, err := ladderOf(t,
+		agents.Rung{Name: "primary", Agent: agents.Func(func(context.Context, agents.Task) (agents.Result, error) { panic("rung") })},
+		agents.Rung{Name: "static", Agent: agents.Static("never")},
+	).Handle(t.Context(), agents.Task{})
 	t.Errorf("got %v, want a panic", err)
 }
 
 // The model: the first good rung answers, and all above it were asked, in order.
 func TestLadderAsksInOrder(t *testing.T) {
+	outer := t
 	rapid.Check(t, func(t *rapid.T) {
 		good := rapid.SliceOfN(rapid.Bool(), 1, 8).Draw(t, "good")
 		var asked []string
-		var ladder agents.Ladder
+		var rungs []agents.Rung
 		want := ""
 		for i, ok := range good {
 			name := string(rune('a' + i))
@@ -192,7 +206,7 @@ func TestLadderAsksInOrder(t *testing.T) {
 					want += "!"
 				}
 			}
-			ladder = append(ladder, agents.Rung{Name: name, Agent: agents.Func(func(context.Context, agents.Task) (agents.Result, error) {
+			rungs = append(rungs, agents.Rung{Name: name, Agent: agents.Func(func(context.Context, agents.Task) (agents.Result, error) {
 				asked = append(asked, name)
 				if ok {
 					return agents.Text(name), nil
@@ -200,7 +214,7 @@ func TestLadderAsksInOrder(t *testing.T) {
 				return agents.Result{}, errBoom
 			})})
 		}
-		result, err := ladder.Handle(t.Context(), agents.Task{})
+		result, err := ladderOf(outer, rungs...).Handle(t.Context(), agents.Task{})
 		got := strings.Join(asked, "")
 		if err == nil {
 			got += "!"

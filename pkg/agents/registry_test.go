@@ -154,7 +154,7 @@ func TestRegistryClosesWhatCanBeClosed(t *testing.T) {
 		"plain":  agents.Echo(),
 		"a":      closer{errFirst, &closed},
 		"b":      closer{nil, &closed},
-		"ladder": agents.Ladder{{Name: agents.Primary, Agent: agents.Echo()}, {Name: "fallback", Agent: closer{errSecond, &closed}}},
+		"ladder": ladderOf(t, agents.Rung{Name: agents.Primary, Agent: agents.Echo()}, agents.Rung{Name: "fallback", Agent: closer{errSecond, &closed}}),
 	} {
 		if err := r.Add(name, a); err != nil {
 			t.Fatal(err)
