@@ -17,14 +17,12 @@ type bound struct {
 	at     time.Time
 	cause  error
 
-	started atomic.Pointer[started]
+	started atomic.Bool
 	ended   atomic.Bool
 
-	mu sync.Mutex // held while started is made
-}
+	mu sync.Mutex // held while these are made; once started is true they stay
 
-// started is the real context behind a bound, once there is one.
-type started struct {
+	// The real context, and what ends it.
 	ctx    context.Context //nolint:containedctx // part of a context
 	cancel context.CancelFunc
 }
@@ -35,29 +33,28 @@ func newBound(parent context.Context, at time.Time, cause error) *bound {
 
 // start makes the real context, as it would be had it been there all the time.
 func (b *bound) start() context.Context {
-	if s := b.started.Load(); s != nil {
-		return s.ctx
+	if b.started.Load() {
+		return b.ctx
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if s := b.started.Load(); s != nil {
-		return s.ctx
+	if b.started.Load() {
+		return b.ctx
 	}
-	var s started
 	switch {
 	case b.ended.Load():
-		s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(b.parent))
-		s.cancel()
+		b.ctx, b.cancel = context.WithCancel(context.WithoutCancel(b.parent))
+		b.cancel()
 	case b.endedFirst():
-		s.ctx, s.cancel = context.WithDeadlineCause(context.WithoutCancel(b.parent), b.at, b.cause)
+		b.ctx, b.cancel = context.WithDeadlineCause(context.WithoutCancel(b.parent), b.at, b.cause)
 	default:
-		s.ctx, s.cancel = context.WithDeadlineCause(b.parent, b.at, b.cause)
+		b.ctx, b.cancel = context.WithDeadlineCause(b.parent, b.at, b.cause)
 	}
-	b.started.Store(&s)
-	if b.ended.Load() { // end may not have seen what was stored just now
-		s.cancel()
+	b.started.Store(true)
+	if b.ended.Load() { // end may not have seen that there is something to release
+		b.cancel()
 	}
-	return s.ctx
+	return b.ctx
 }
 
 // endedFirst says whether the deadline has passed and the parent, if it has
@@ -76,12 +73,12 @@ func (b *bound) endedFirst() bool {
 // end releases what was made. A context that was not looked at, and whose parent
 // had not ended, counts as canceled from then on.
 func (b *bound) end() {
-	if b.started.Load() == nil && b.parent.Err() != nil {
+	if !b.started.Load() && b.parent.Err() != nil {
 		b.start()
 	}
 	b.ended.Store(true)
-	if s := b.started.Load(); s != nil {
-		s.cancel()
+	if b.started.Load() {
+		b.cancel()
 	}
 }
 
@@ -98,7 +95,7 @@ func (b *bound) Done() <-chan struct{} { return b.start().Done() }
 
 // Err implements context.Context.
 func (b *bound) Err() error {
-	if b.started.Load() == nil && !b.over() {
+	if !b.started.Load() && !b.over() {
 		return nil
 	}
 	return b.start().Err()
@@ -112,8 +109,8 @@ func (b *bound) over() bool {
 // context finds the cause; it asks for the error or for Done first, so there is
 // one by then.
 func (b *bound) Value(key any) any {
-	if s := b.started.Load(); s != nil {
-		return s.ctx.Value(key)
+	if b.started.Load() {
+		return b.ctx.Value(key)
 	}
 	return b.parent.Value(key)
 }

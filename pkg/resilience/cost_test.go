@@ -64,7 +64,7 @@ func TestWhatACallAllocates(t *testing.T) {
 		{"rejected and answered by the next rung", degraded, pass, 0},
 		{"rejected by a rate limit", limit, pass, 0},
 		{"success", closed, pass, 1},
-		{"success of work that waits on its context", closed, waits, 7},
+		{"success of work that waits on its context", closed, waits, 5},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -31,6 +31,12 @@ type Deadline struct {
 	Observer Observer
 }
 
+// due is a bound with the error it ends with: one allocation for both.
+type due struct {
+	bound
+	hit DeadlineError
+}
+
 // Do implements [Policy].
 func (d Deadline) Do(ctx context.Context, next Func) error {
 	if err := usable(ctx, next); err != nil {
@@ -40,7 +46,8 @@ func (d Deadline) Do(ctx context.Context, next Func) error {
 		return next(ctx)
 	}
 	now := time.Now()
-	hit := &DeadlineError{Limit: d.Limit, At: d.At}
+	within := &due{bound: bound{parent: ctx}, hit: DeadlineError{Limit: d.Limit, At: d.At}}
+	hit := &within.hit
 	at := d.At
 	if d.Limit > 0 && (at.IsZero() || now.Add(d.Limit).Before(at)) {
 		at, hit.At = now.Add(d.Limit), time.Time{}
@@ -51,11 +58,11 @@ func (d Deadline) Do(ctx context.Context, next Func) error {
 		d.observe(hit)
 		return hit
 	}
-	bound := newBound(ctx, at, hit)
-	defer bound.end()
+	within.at, within.cause = at, hit
+	defer within.end()
 
-	err := next(bound)                                       //nolint:contextcheck // it is ctx's child
-	if err == nil || !errors.Is(context.Cause(bound), hit) { //nolint:contextcheck // as above
+	err := next(&within.bound)                                       //nolint:contextcheck // it is ctx's child
+	if err == nil || !errors.Is(context.Cause(&within.bound), hit) { //nolint:contextcheck // as above
 		return err
 	}
 	d.observe(hit)

@@ -28,12 +28,6 @@ type Timeout struct {
 	Observer Observer
 }
 
-// timed is a bound with the error it ends with: one allocation for both.
-type timed struct {
-	bound
-	hit TimeoutError
-}
-
 // Do implements [Policy].
 func (t Timeout) Do(ctx context.Context, next Func) error {
 	if err := usable(ctx, next); err != nil {
@@ -42,20 +36,16 @@ func (t Timeout) Do(ctx context.Context, next Func) error {
 	if t.Limit <= 0 {
 		return next(ctx)
 	}
-	within := &timed{bound: bound{parent: ctx, at: time.Now().Add(t.Limit)}, hit: TimeoutError{Limit: t.Limit}}
-	hit := &within.hit
-	within.cause = hit
-	defer within.end()
-
-	err := next(&within.bound) //nolint:contextcheck // it is ctx's child
-	// Matching hit itself leaves an earlier bound further out to that policy.
-	if err == nil || !errors.Is(context.Cause(&within.bound), hit) { //nolint:contextcheck // as above
+	h := habitOf(t.Limit)
+	over, err := h.run(ctx, next)
+	if !over {
+		habits.Put(h)
 		return err
 	}
 	if t.Observer != nil {
 		t.Observer(Event{Kind: EventTimeout, Policy: "timeout", Name: t.Name, Duration: t.Limit, Reason: "timeout", Err: err})
 	}
-	if errors.Is(err, hit) {
+	if errors.Is(err, &h.hit) {
 		return err
 	}
 	return &TimeoutError{Limit: t.Limit, Err: err}
