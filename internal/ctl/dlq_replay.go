@@ -53,7 +53,7 @@ runs is not replayed: the set is frozen at the start.`,
 			t := &batch{verb: "replay", done: "replayed", refs: refs, rate: rate.Limit(perSecond), do: func(ctx context.Context, r letterRef) error {
 				return replay(ctx, b, r)
 			}}
-			return c.finishBatch(cmd, b, t, auditEntry{Verb: "dlq-replay", Reason: why, Target: s.String()})
+			return c.finishBatch(cmd, b, t, bus.AuditRecord{Verb: "dlq-replay", Reason: why, Target: s.String()})
 		},
 	}
 	s.flags(cmd, 0)
@@ -95,7 +95,7 @@ func replay(ctx context.Context, b *bus.Bus, ref letterRef) error {
 }
 
 // finishBatch runs a batch, prints how it ended, and writes it down.
-func (c *cli) finishBatch(cmd *cobra.Command, b *bus.Bus, t *batch, e auditEntry) error {
+func (c *cli) finishBatch(cmd *cobra.Command, b *bus.Bus, t *batch, e bus.AuditRecord) error {
 	sum, err := t.run(cmd)
 	e.Result = fmt.Sprintf("%s %d, failed %d, skipped %d, left %d", t.done, sum.Done, sum.Failed, sum.Skipped, sum.Left)
 	if c.asJSON() {

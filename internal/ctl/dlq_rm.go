@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+
+	"genesis/pkg/bus"
 )
 
 func newDLQRemove(c *cli) *cobra.Command {
@@ -42,7 +44,7 @@ func newDLQRemove(c *cli) *cobra.Command {
 				}
 				return b.RemoveDeadLetter(begun, d)
 			}}
-			return c.finishBatch(cmd, b, t, auditEntry{Verb: "dlq-rm", Reason: why, Target: s.String()})
+			return c.finishBatch(cmd, b, t, bus.AuditRecord{Verb: "dlq-rm", Reason: why, Target: s.String()})
 		},
 	}
 	s.flags(cmd, 0)

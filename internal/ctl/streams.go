@@ -60,7 +60,7 @@ func newStreamsApply(c *cli) *cobra.Command {
 			if err := c.printChanges(cmd, changes); err != nil {
 				return err
 			}
-			e := auditEntry{Verb: "streams-apply", Reason: why, Target: "streams", Result: changesText(changes)}
+			e := bus.AuditRecord{Verb: "streams-apply", Reason: why, Target: "streams", Result: changesText(changes)}
 			if o.Force {
 				e.Target += " --force"
 			}
