@@ -76,8 +76,8 @@ func readTokens(ctx context.Context, kv jetstream.KeyValue, key string) (resilie
 		return resilience.TokenBucket{}, 0, err
 	}
 	var t resilience.TokenBucket
-	if json.Unmarshal(entry.Value(), &t) != nil {
-		return resilience.TokenBucket{}, entry.Revision(), nil
+	if json.Unmarshal(entry.Value(), &t) == nil {
+		return t, entry.Revision(), nil
 	}
-	return t, entry.Revision(), nil
+	return resilience.TokenBucket{}, entry.Revision(), nil
 }
