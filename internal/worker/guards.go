@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"genesis/internal/config"
@@ -88,30 +87,6 @@ func (g *guards) runs() []func(context.Context) error {
 		runs = append(runs, l.Run)
 	}
 	return runs
-}
-
-// room says how many executions of an agent could begin: as many as the rung lets
-// through that lets most. It is nil when one of its rungs is never shut.
-func (g *guards) room(a config.Agent) func() (int, time.Duration) {
-	var breakers []*resilience.Breaker
-	for _, rung := range a.Ladder {
-		guard := g.byName[rung.Provider]
-		if guard == nil || guard.breaker == nil {
-			return nil
-		}
-		breakers = append(breakers, guard.breaker)
-	}
-	return func() (int, time.Duration) {
-		most, soonest := 0, time.Duration(math.MaxInt64)
-		for _, b := range breakers {
-			calls, after := b.Room()
-			if calls == math.MaxInt {
-				return -1, 0
-			}
-			most, soonest = max(most, calls), min(soonest, after)
-		}
-		return most, soonest
-	}
 }
 
 // guarded puts a rung into its provider's policies.

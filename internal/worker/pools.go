@@ -15,10 +15,16 @@ func (s *Server) newPools(metrics *telemetry.Worker) error {
 	for _, name := range s.names {
 		agent, _ := s.registry.Get(name) // served has looked
 		o := s.poolOptions(name, agent)
-		counted, logged := metrics.Agent(name), settlementLog(s.log.With("agent", name))
+		told := []func(bus.Settlement){metrics.Agent(name).Observe, settlementLog(s.log.With("agent", name))}
+		if s.own {
+			room := s.guards.room(s.o.Config.Agents[name])
+			o.Room = room.calls
+			told = append(told, room.observe)
+		}
 		o.Observe = func(settled bus.Settlement) {
-			counted.Observe(settled)
-			logged(settled)
+			for _, tell := range told {
+				tell(settled)
+			}
 		}
 		pool, err := s.o.Bus.NewPool(o)
 		if err != nil {
@@ -47,7 +53,7 @@ func (s *Server) use(name string, pool *bus.Pool) {
 
 func (s *Server) poolOptions(name string, agent agents.Agent) bus.PoolOptions {
 	a := settings(s.o.Config, name)
-	o := bus.PoolOptions{
+	return bus.PoolOptions{
 		Agent:       name,
 		Handler:     handler(agent, a.Timeout.Std()),
 		Worker:      s.o.Name,
@@ -64,10 +70,6 @@ func (s *Server) poolOptions(name string, agent agents.Agent) bus.PoolOptions {
 		DrainTimeout: written(s.o.Config.Worker.DrainTimeout),
 		Logger:       s.log,
 	}
-	if s.own {
-		o.Room = s.guards.room(a)
-	}
-	return o
 }
 
 // settings are an agent's, or the defaults for one that is not in the configuration.

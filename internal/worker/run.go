@@ -26,6 +26,23 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.own {
 		defer func() { _ = s.registry.Close() }() // idle connections, nothing to lose
 	}
+	group, working := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		return errors.Join(s.execute(working), s.stopHTTP(ctx))
+	})
+	s.log.Info("ready", "url", s.URL(), "agents", s.names)
+	return group.Wait()
+}
+
+// execute runs all pools in their policies, and takes commands, until ctx ends and
+// what is held is done.
+func (s *Server) execute(ctx context.Context) error {
 	control, err := s.o.Bus.ServeWorker(semver(s.o.Version), s.pools, s.verbs())
 	if err != nil {
 		return err
@@ -36,22 +53,15 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 	}()
 	group, working := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	guarding, unguard := context.WithCancel(context.WithoutCancel(ctx)) // until the drain is over
+	guarding, unguard := context.WithCancel(context.WithoutCancel(ctx)) // to the end of the drain
 	defer unguard()
 	for _, run := range s.beside() {
 		group.Go(func() error { return run(guarding) })
 	}
 	group.Go(func() error {
 		defer unguard()
-		return errors.Join(s.runPools(working), s.stopHTTP(ctx))
+		return s.runPools(working)
 	})
-	s.log.Info("ready", "url", s.URL(), "agents", s.names)
 	return group.Wait()
 }
 

@@ -9,6 +9,10 @@ import (
 	"genesis/pkg/resilience"
 )
 
+// CauseBudget is the cause of the rejection of a task that was delivered again, and for
+// which the provider's budget had nothing left.
+const CauseBudget = "retry budget"
+
 // budgetDelay is about when a task comes back that was delivered again and for which
 // the provider's budget has nothing left. It is longer than a budget looks back.
 const budgetDelay = 10 * time.Second
@@ -25,7 +29,7 @@ type climb struct {
 func (c *climb) try(ctx context.Context, i int) error {
 	rung := &c.ladder.rungs[i]
 	if c.task.Redelivered && !rung.Budget.Redelivered() {
-		return resilience.Reject("retry budget", resilience.Backoff{InitialDelay: budgetDelay, Jitter: true}.Delay(1))
+		return resilience.Reject(CauseBudget, resilience.Backoff{InitialDelay: budgetDelay, Jitter: true}.Delay(1))
 	}
 	call := func(ctx context.Context) error {
 		result, err := rung.Agent.Handle(ctx, c.task)

@@ -174,7 +174,7 @@ func (p *Pool) putBack(ctx context.Context, d *delivery, o outcome) outcome {
 	if err != nil {
 		p.log.Warn("the ledger was not written; this delivery will count as a crash", "request_id", d.job.ID, "error", err)
 	}
-	if o.verdict == VerdictRejected {
+	if o.verdict == VerdictRejected && p.o.Room == nil { // else it knows when to go on
 		p.mu.Lock()
 		p.slots.pause(time.Now().Add(min(o.delay, maxRejectPause)))
 		p.mu.Unlock()
