@@ -178,3 +178,23 @@ func TestBudgetOptionsAreRefusedAllAtOnce(t *testing.T) {
 		t.Errorf("got %v, want both fields named", err)
 	}
 }
+
+// A rejection is no call: an outage does not fill the budget for the time after it.
+func TestBudgetDoesNotGrowByRejections(t *testing.T) {
+	budget := newBudget(t, resilience.BudgetOptions{})
+	retry := newRetry(t, resilience.RetryOptions{Budget: budget, InitialDelay: 1, MaxDelay: 1})
+	_ = retry.Do(t.Context(), func(context.Context) error { return resilience.Reject("breaker open", time.Minute) })
+	if got := budget.Stats(); got.Calls != 0 || got.Retries != 0 {
+		t.Errorf("rejected: got %+v, want no call", got)
+	}
+	tries := 0
+	err := retry.Do(t.Context(), func(context.Context) error {
+		if tries++; tries == 1 {
+			return resilience.Reject("no slot", 1)
+		}
+		return nil
+	})
+	if got := budget.Stats(); err != nil || got.Calls != 1 || got.Retries != 0 {
+		t.Errorf("rejected, and then not: got %v and %+v, want one call and no retry", err, got)
+	}
+}

@@ -54,6 +54,10 @@ func TestWhatACallAllocates(t *testing.T) {
 	bulkhead := mustBulkhead(t, resilience.BulkheadOptions{Slots: 1})
 	limit := mustRateLimit(t, resilience.RateLimitOptions{PerSecond: 1e-3})
 	_ = limit.Do(t.Context(), pass)
+	inside := resilience.Chain{
+		newRetry(t, resilience.RetryOptions{MaxAttempts: 1, Budget: newBudget(t, resilience.BudgetOptions{})}),
+		newBreaker(t, resilience.BreakerOptions{}), limit, resilience.Timeout{Limit: time.Minute},
+	}
 	tests := []struct {
 		name   string
 		policy resilience.Policy
@@ -63,6 +67,7 @@ func TestWhatACallAllocates(t *testing.T) {
 		{"rejected by the breaker", open, pass, 0},
 		{"rejected and answered by the next rung", degraded, pass, 0},
 		{"rejected by a rate limit", limit, pass, 0},
+		{"rejected inside of a closed breaker", inside, pass, 0},
 		{"success", closed, pass, 1},
 		{"success of work that waits on its context", closed, waits, 5},
 	}
