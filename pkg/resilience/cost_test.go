@@ -56,7 +56,8 @@ func TestWhatACallAllocates(t *testing.T) {
 	_ = limit.Do(t.Context(), pass)
 	inside := resilience.Chain{
 		newRetry(t, resilience.RetryOptions{MaxAttempts: 1, Budget: newBudget(t, resilience.BudgetOptions{})}),
-		newBreaker(t, resilience.BreakerOptions{}), limit, resilience.Timeout{Limit: time.Minute},
+		newBreaker(t, resilience.BreakerOptions{}), limit,
+		resilience.Timeout{Limit: time.Minute},
 	}
 	tests := []struct {
 		name   string
