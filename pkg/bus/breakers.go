@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -96,20 +95,22 @@ func (v *voter) alone() {
 
 // vote looks at this replica's breakers, and publishes what is worth it.
 func (v *voter) vote(ctx context.Context) {
-	var due []resilience.Vote
+	var due, repeated []resilience.Vote
 	now := time.Now()
 	for _, vote := range v.breakers.Votes(v.replica) {
 		v.ballot.Cast(vote)
-		if v.isDue(vote, now) {
+		switch {
+		case v.changed(vote):
 			due = append(due, vote)
+		case v.isDue(vote, now):
+			repeated = append(repeated, vote)
 		}
 	}
 	v.breakers.Follow(v.ballot)
+	due = append(due, repeated...) // after what others wait for
 	if len(due) == 0 || !v.bus.Connected() {
 		return
 	}
-	// What changed goes first: it is what others wait for.
-	slices.SortStableFunc(due, func(x, y resilience.Vote) int { return rank(v.changed(x)) - rank(v.changed(y)) })
 	if err := v.publish(ctx, due); err != nil {
 		if !v.cut && ctx.Err() == nil {
 			v.bus.log.Warn("breakers are not shared: each replica decides alone", "error", err)
@@ -124,25 +125,19 @@ func (v *voter) vote(ctx context.Context) {
 	}
 }
 
-func rank(first bool) int {
-	if first {
-		return 0
-	}
-	return 1
-}
-
+// changed tells whether this replica's breaker opened or closed since it last spoke.
 func (v *voter) changed(vote resilience.Vote) bool {
 	return vote.Open != v.said[vote.Breaker].vote.Open
 }
 
-// isDue tells whether to publish a vote: at once what changed and the first calls
+// isDue tells whether to publish a vote that did not change: at once the first calls
 // after a silence, and repeatedly what others must not forget.
 func (v *voter) isDue(vote resilience.Vote, now time.Time) bool {
 	last, spoken := v.said[vote.Breaker]
 	calls := vote.Calls != last.vote.Calls
 	recent := calls || spoken && now.Sub(last.callsAt) < voteCalls
 	switch {
-	case v.changed(vote), calls && now.Sub(last.callsAt) >= voteCalls:
+	case calls && now.Sub(last.callsAt) >= voteCalls:
 		return true
 	case vote.Open, recent:
 		return now.Sub(last.at) >= voteRepeat

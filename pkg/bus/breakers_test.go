@@ -257,3 +257,37 @@ func TestSharingNeedsBreakersAndAName(t *testing.T) {
 		t.Error("without a name: got no error")
 	}
 }
+
+func TestABucketThatWasRemovedIsUsedAgainWhenItIsBack(t *testing.T) {
+	virtual(t, func(t *testing.T, s *bustest.Server) {
+		all := sharers(t, s, "a", "b", "c")
+		for _, r := range all {
+			r.works(t)
+		}
+		spend(t.Context(), 5*time.Second)
+		if err := all[0].bus.JetStream().DeleteKeyValue(t.Context(), bucketBreakers); err != nil {
+			t.Fatal(err)
+		}
+		all[0].trips(t)
+		all[1].trips(t)
+		spend(t.Context(), time.Minute)
+		if got, want := all[2].breaker.State(), resilience.StateClosed; got != want {
+			t.Errorf("without the bucket: got %s, want %s", got, want)
+		}
+		createStreams(t, all[0].bus)
+		for _, r := range all {
+			r.breaker.Reset()
+		}
+		spend(t.Context(), 5*time.Second)
+		all[0].trips(t)
+		all[1].trips(t)
+		limit := time.After(time.Minute)
+		for all[2].breaker.State() != resilience.StateOpen {
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-limit:
+				t.Fatal("the third breaker does not follow within a minute")
+			}
+		}
+	})
+}
