@@ -95,6 +95,8 @@ type CallRate struct {
 type Bulkhead struct {
 	// Name makes providers share one bulkhead: all whose policy names it, with the same settings. Default: each has its own.
 	Name string `yaml:"name,omitempty" example:"cpu"`
+	// Within names the bulkheads of other policies of which a call takes a slot first, in this order. Default: empty.
+	Within []string `yaml:"within,omitempty" example:"[cpu]"`
 	// Slots is how many calls run at once.
 	Slots int `yaml:"slots,omitempty" optional:"true" min:"1" max:"100000"`
 	// Adaptive finds the number of slots from the latency of the calls.

@@ -8,7 +8,7 @@ import (
 )
 
 func (c *Config) checkPolicies(r *report) {
-	shared := make(map[string]string) // the path of the first bulkhead of a name
+	shared := make(map[string]string) // the first policy whose bulkhead has that name
 	for _, name := range slices.Sorted(maps.Keys(c.Policies)) {
 		path := join("policies", name)
 		if !policyName.MatchString(name) || name == PolicyNone {
@@ -21,6 +21,7 @@ func (c *Config) checkPolicies(r *report) {
 			c.checkShared(r, shared, name)
 		}
 	}
+	c.checkOrder(r, shared)
 }
 
 // checkShared compares a bulkhead with the first one of its name.

@@ -69,6 +69,35 @@ agents:
 	)
 }
 
+func TestACycleOfSharedBulkheadsIsRefused(t *testing.T) {
+	rejected(t, `policies:
+  a:
+    bulkhead: {name: cpu, slots: 4, within: [io]}
+  b:
+    bulkhead: {name: net, slots: 4, within: [cpu]}
+  c:
+    bulkhead:
+      name: io
+      slots: 10
+      within: [net]
+`,
+		`genesis.yaml:10: policies.c.bulkhead.within: a cycle: policies.a takes "io" and then "cpu", policies.b takes "cpu" and then "net", `+
+			`policies.c takes "net" and then "io"; calls would wait for each other, so take them in the same order everywhere`)
+	rejected(t, `policies:
+  a: {bulkhead: {name: cpu, slots: 4, within: [cpu, oi]}}
+  b: {bulkhead: {name: io, slots: 4}}
+`,
+		"genesis.yaml:2: policies.a.bulkhead.within[0]: a bulkhead is not within itself; remove it",
+		`genesis.yaml:2: policies.a.bulkhead.within[1]: unknown bulkhead "oi"; known: cpu, io`)
+	if _, err := loadText(`policies:
+  a: {bulkhead: {name: cpu, slots: 4}}
+  b: {bulkhead: {name: io, slots: 4, within: [cpu]}}
+  c: {bulkhead: {slots: 2, within: [cpu, io]}}
+`); err != nil {
+		t.Errorf("one order: got %v, want no error", err)
+	}
+}
+
 func TestThePresetsAreTheGuides(t *testing.T) {
 	want := map[string]Policy{
 		"api_calls": {

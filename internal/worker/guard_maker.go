@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -38,6 +40,9 @@ func (m *guardMaker) make(p config.Policy) {
 		g.attempt = append(g.attempt, m.rateLimit(p.RateLimit))
 	}
 	if p.Bulkhead != nil {
+		for _, name := range p.Bulkhead.Within {
+			g.attempt = append(g.attempt, m.within(name))
+		}
 		g.attempt = append(g.attempt, m.bulkhead(p.Bulkhead))
 	}
 	if p.Timeout > 0 {
@@ -124,6 +129,17 @@ func (m *guardMaker) rateLimit(c *config.CallRate) resilience.Policy {
 		m.limits = append(m.limits, l)
 	}
 	return l
+}
+
+// within is the bulkhead of that name, of another policy.
+func (m *guardMaker) within(name string) resilience.Policy {
+	for _, policy := range slices.Sorted(maps.Keys(m.cfg.Policies)) {
+		if b := m.cfg.Policies[policy].Bulkhead; b != nil && b.Name == name {
+			return m.bulkhead(b)
+		}
+	}
+	m.note(fmt.Errorf("unknown bulkhead %q", name))
+	return nil
 }
 
 // bulkhead makes one for the provider, or the one it shares with others.

@@ -26,12 +26,14 @@ policies:
     rate_limit: {per_second: 5}
     bulkhead: {slots: 3}
   io: {bulkhead: {name: io, slots: 10}}
+  both: {bulkhead: {slots: 2, within: [io]}}
   elastic: {bulkhead: {adaptive: {ceiling: 9}}}
 providers:
   all: {kind: echo, policy: all}
   web: {kind: http, url: "http://h"}
   one: {kind: echo, policy: io}
   two: {kind: echo, policy: io}
+  three: {kind: echo, policy: both}
   elastic: {kind: echo, policy: elastic}
 `))
 	kinds := func(c resilience.Chain) (got []string) {
@@ -62,6 +64,7 @@ providers:
 		{"web", "retry", "breaker chaos"},
 		{"echo", "", "chaos"},
 		{"one", "", "bulkhead chaos"},
+		{"three", "", "bulkhead bulkhead chaos"},
 		{"elastic", "", "adaptive chaos"},
 	} {
 		guard, err := g.provider(tt.provider)
@@ -79,8 +82,10 @@ providers:
 		}
 	}
 	one, _ := g.provider("one")
-	if two, _ := g.provider("two"); one.attempt[0] != two.attempt[0] {
-		t.Error("bulkheads of one name: got two, want one")
+	for _, name := range []string{"two", "three"} {
+		if other, _ := g.provider(name); one.attempt[0] != other.attempt[0] {
+			t.Errorf("bulkheads named io of one and %s: got two, want one", name)
+		}
 	}
 	if err := g.checkOrder(); err != nil {
 		t.Errorf("order of bulkheads: got %v", err)
