@@ -57,24 +57,24 @@ func (p Policy) check(r *report, path string) {
 	}
 }
 
-func (t Retry) check(r *report, path string) {
-	if t.InitialDelay > t.MaxDelay {
-		r.add(join(path, "initial_delay"), "must be at most max_delay %s, got %s", t.MaxDelay, t.InitialDelay)
+func (r *Retry) check(to *report, path string) {
+	if r.InitialDelay > r.MaxDelay {
+		to.add(join(path, "initial_delay"), "must be at most max_delay %s, got %s", r.MaxDelay, r.InitialDelay)
 	}
 	known := errorClasses()
 	for _, list := range []struct {
 		key     string
 		classes []string
-	}{{"retry_on", t.RetryOn}, {"dont_retry_on", t.DontRetryOn}} {
+	}{{"retry_on", r.RetryOn}, {"dont_retry_on", r.DontRetryOn}} {
 		for i, class := range list.classes {
 			at := index(join(path, list.key), i)
 			switch {
 			case class == "rejected" || class == "permanent":
-				r.add(at, "%s is never tried again here; remove it", class)
+				to.add(at, "%s is never tried again here; remove it", class)
 			case !slices.Contains(known, class):
-				r.add(at, "unknown error class %s%s", quote(class), didYouMean(class, known))
-			case list.key == "retry_on" && slices.Contains(t.DontRetryOn, class):
-				r.add(at, "%s is in dont_retry_on too; remove one", class)
+				to.add(at, "unknown error class %s%s", quote(class), didYouMean(class, known))
+			case list.key == "retry_on" && slices.Contains(r.DontRetryOn, class):
+				to.add(at, "%s is in dont_retry_on too; remove one", class)
 			}
 		}
 	}

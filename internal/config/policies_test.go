@@ -17,7 +17,7 @@ func TestPolicyRules(t *testing.T) {
 		{"no delay is negative", "retry: {initial_delay: -1s}", at + ".retry.initial_delay: must be from 0s to 24h, got -1s"},
 		{"delays grow", "retry: {initial_delay: 2s, max_delay: 1s}", at + ".retry.initial_delay: must be at most max_delay 1s, got 2s"},
 		{"a factor does not shrink", "retry: {backoff_factor: 0.5}", at + ".retry.backoff_factor: must be from 1 to 1000, got 0.5"},
-		{"an error class is known", "retry: {retry_on: [timeout, conection]}", at + `.retry.retry_on[1]: unknown error class "conection"; did you mean "connection"?`},
+		{"an error class is known", "retry: {retry_on: [timeout, connect]}", at + `.retry.retry_on[1]: unknown error class "connect"; did you mean "connection"?`},
 		{"what is rejected is not waited for", "retry: {retry_on: [rejected]}", at + ".retry.retry_on[0]: rejected is never tried again here; remove it"},
 		{"an error is tried again or not", "retry: {retry_on: [timeout], dont_retry_on: [timeout]}", at + ".retry.retry_on[0]: timeout is in dont_retry_on too; remove one"},
 		{"a threshold of zero never opens", "breaker: {failure_threshold: 0}", at + ".breaker.failure_threshold: must be from 1 to 1000000, got 0"},

@@ -38,7 +38,7 @@ type guard struct {
 
 func newGuards(cfg *config.Config, replica string, store resilience.TokenStore, observer resilience.Observer) (*guards, error) {
 	chaos, err := resilience.NewChaos(resilience.ChaosOptions{
-		Environment: cfg.Environment, Seed: uint64(time.Now().UnixNano()), Observer: observer, //nolint:gosec // any seed will do
+		Environment: cfg.Environment, Seed: uint64(time.Now().UnixNano()), Observer: observer,
 	})
 	if err != nil {
 		return nil, err

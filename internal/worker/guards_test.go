@@ -112,7 +112,7 @@ agents: {a: {ladder: [{rung: primary, provider: echo}]}}
 			if !r.Success || r.Meta.RetryCount != 0 {
 				t.Errorf("got %+v %+v, want an answer without a failed attempt", r.Result, r.Meta)
 			}
-			delivered = append(delivered, int(r.Meta.Deliveries)) //nolint:gosec // few
+			delivered = append(delivered, int(r.Meta.Deliveries))
 		}
 		if most := slices.Max(delivered); most > 20 {
 			t.Errorf("deliveries of one request: got %d, want few: %v", most, delivered)

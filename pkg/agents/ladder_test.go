@@ -132,7 +132,8 @@ func TestLadderThatCannotWork(t *testing.T) {
 	}{
 		{"no rungs", nil, "ladder: fallback: Rungs are missing; there must be at least one"},
 		{
-			"all that is wrong", []agents.Rung{{Name: "primary", MinTime: -1}, {Name: "static"}},
+			"all that is wrong",
+			[]agents.Rung{{Name: "primary", MinTime: -1}, {Name: "static"}},
 			"ladder: rung primary: has no agent\nrung static: has no agent\nfallback: Rungs[0].MinTime is -1ns; it must not be negative",
 		},
 	}
