@@ -124,7 +124,7 @@ func TestBucketsAreWhatTheClientWouldCreate(t *testing.T) {
 		{jetstream.KeyValueConfig{Bucket: "genesis_leases", LimitMarkerTTL: time.Minute}},
 		{jetstream.KeyValueConfig{Bucket: "genesis_cache", LimitMarkerTTL: time.Minute}},
 		{jetstream.KeyValueConfig{Bucket: "genesis_attempts", TTL: 30 * 24 * time.Hour}},
-		{jetstream.KeyValueConfig{Bucket: "genesis_breakers", TTL: time.Minute}},
+		{jetstream.KeyValueConfig{Bucket: "genesis_breakers", LimitMarkerTTL: time.Minute}},
 		{jetstream.KeyValueConfig{Bucket: "genesis_chaos"}},
 		{jetstream.KeyValueConfig{Bucket: "genesis_recovery"}},
 	} {

@@ -45,7 +45,7 @@ whether it is back; the command fails when the canary is not answered by it.`,
 func newBreakersIsolate(c *cli) *cobra.Command {
 	return c.breakerCommand(bus.CommandBreakerIsolate, nil, &cobra.Command{
 		Use:   "isolate NAME",
-		Short: "Hold a breaker open on every worker that runs now, until it is released or reset",
+		Short: "Hold a breaker open on every worker, until it is released or reset",
 	})
 }
 
@@ -93,12 +93,13 @@ func (c *cli) changeBreaker(cmd *cobra.Command, b *bus.Bus, y *canary, command b
 	if err := knownBreaker(rows, command.Name); err != nil {
 		return err
 	}
-	answers, silent, err := askWorkers[bus.BreakerReply](cmd, b, verb, command)
-	if err != nil {
+	replies, err := b.CommandBreaker(cmd.Context(), verb, command, workersWait)
+	if len(replies) == 0 {
 		return err
 	}
+	answers, silent := decoded[bus.BreakerReply](replies)
 	change := breakerChange{Name: command.Name, Command: verb, Replicas: changed(answers)}
-	failure := errors.Join(silent...)
+	failure := errors.Join(append(silent, err)...)
 	result := fmt.Sprintf("%s %s on %s", verb, command.Name, plural(len(change.Replicas), "worker"))
 	if len(silent) > 0 {
 		result += fmt.Sprintf(", %s gave no answer", plural(len(silent), "worker"))

@@ -18,6 +18,12 @@ func askWorkers[T any](cmd *cobra.Command, b *bus.Bus, verb string, v any) (answ
 	if err != nil {
 		return nil, nil, err
 	}
+	answers, silent = decoded[T](replies)
+	return answers, silent, nil
+}
+
+// decoded reads the answers, and tells of those that there are none of.
+func decoded[T any](replies []bus.Reply) (answers []T, silent []error) {
 	for _, r := range replies {
 		var answer T
 		if err := r.Decode(&answer); err != nil {
@@ -26,7 +32,7 @@ func askWorkers[T any](cmd *cobra.Command, b *bus.Bus, verb string, v any) (answ
 		}
 		answers = append(answers, answer)
 	}
-	return answers, silent, nil
+	return answers, silent
 }
 
 // noteSilent tells a person which workers are missing in an answer.

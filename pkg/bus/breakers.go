@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -12,7 +13,8 @@ import (
 	"genesis/pkg/resilience"
 )
 
-// bucketBreakers holds the votes of the replicas, one key `<breaker>.<replica>` each.
+// bucketBreakers holds the votes of the replicas, one key `<breaker>.<replica>` each,
+// and the isolations by operators, `<breaker>`.
 const bucketBreakers = "genesis_breakers"
 
 // When replicas vote. A vote is good for ten seconds (see [resilience.Ballot]) and is
@@ -23,6 +25,7 @@ const (
 	voteCalls    = time.Minute            // calls that are longer ago say nothing
 	voteLook     = 200 * time.Millisecond // how often this replica looks at its breakers
 	votePatience = time.Second            // bounds the publishing of one round
+	voteKept     = time.Minute            // then the vote of a silent replica leaves the bucket
 )
 
 // ShareBreakers lets the replicas of a worker decide together about their breakers,
@@ -30,6 +33,9 @@ const (
 // genesis_breakers, at once when one of its breakers opens or closes again, and follows
 // the majority of those that saw calls. It does its I/O off the path of the calls.
 // While the broker is away each replica decides alone.
+//
+// It also carries out what operators isolated and released by [Bus.CommandBreaker], when
+// this replica did not run or could not be reached at that time.
 //
 // replica names this one; no two have the same name. Breakers that are added later are
 // shared, too.
@@ -41,11 +47,11 @@ func (b *Bus) ShareBreakers(ctx context.Context, breakers *resilience.Breakers, 
 	if err != nil {
 		return fmt.Errorf("share breakers: %w", err)
 	}
-	v := &voter{bus: b, breakers: breakers, replica: replica, ballot: ballot, said: map[string]said{}}
+	v := &voter{bus: b, breakers: breakers, replica: replica, ballot: ballot, said: map[string]said{}, held: map[string]bool{}}
 	b.follow(ctx, bucketBreakers, voteLook, follower{
-		begin: func() { v.old = true },
-		told:  v.hear,
-		ready: func() { v.old = false },
+		begin: v.begin,
+		told:  v.told,
+		ready: v.ready,
 		lost:  v.alone,
 		tick:  v.vote,
 	})
@@ -61,12 +67,34 @@ type voter struct {
 	said     map[string]said // by breaker: what was published last
 	old      bool            // what is heard was said before this watch began
 	cut      bool            // publishing does not work
+	held     map[string]bool // what the bucket says is isolated
+	seen     map[string]bool // the part of it that this watch told of
 }
 
 type said struct {
 	vote    resilience.Vote
 	at      time.Time
 	callsAt time.Time // when calls were seen last
+}
+
+func (v *voter) begin() { v.old, v.seen = true, map[string]bool{} }
+
+// told takes a vote or an isolation.
+func (v *voter) told(e jetstream.KeyValueEntry) {
+	if strings.Contains(e.Key(), ".") {
+		v.hear(e)
+		return
+	}
+	v.obey(e)
+}
+
+func (v *voter) ready() {
+	v.old = false
+	for key := range v.held {
+		if !v.seen[key] { // released while nobody watched
+			v.release(key)
+		}
+	}
 }
 
 // hear takes the vote of another replica.
@@ -148,16 +176,13 @@ func (v *voter) isDue(vote resilience.Vote, now time.Time) bool {
 func (v *voter) publish(ctx context.Context, votes []resilience.Vote) error {
 	ctx, cancel := context.WithTimeout(ctx, votePatience)
 	defer cancel()
-	kv, err := v.bus.bucket(ctx, bucketBreakers)
-	if err != nil {
-		return err
-	}
 	for _, vote := range votes {
 		value, err := json.Marshal(vote)
 		if err != nil {
 			return err
 		}
-		if _, err := kv.Put(ctx, keyToken(vote.Breaker)+"."+keyToken(v.replica), value); err != nil {
+		subject := "$KV." + bucketBreakers + "." + keyToken(vote.Breaker) + "." + keyToken(v.replica)
+		if _, err := v.bus.js.Publish(ctx, subject, value, jetstream.WithMsgTTL(voteKept)); err != nil { // Put knows no TTL
 			return publishError(err)
 		}
 		now, last := time.Now(), v.said[vote.Breaker]
