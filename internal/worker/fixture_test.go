@@ -45,7 +45,7 @@ func (s *system) connect(t *testing.T) *bus.Bus {
 }
 
 // loadConfig reads a configuration whose worker listens on a free port and retries at once.
-func loadConfig(t *testing.T, yaml string) *config.Config {
+func loadConfig(t testing.TB, yaml string) *config.Config {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "genesis.yaml")
 	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {

@@ -13,7 +13,7 @@ import (
 	"genesis/pkg/resilience"
 )
 
-func testGuards(t *testing.T, cfg *config.Config) *guards {
+func testGuards(t testing.TB, cfg *config.Config) *guards {
 	t.Helper()
 	g, err := newGuards(cfg, "w1", nil, nil)
 	if err != nil {

@@ -3,7 +3,8 @@
 // and metrics.
 //
 // It puts parts together: agents and their ladders come from the configuration,
-// the bus fetches and settles, resilience bounds each execution, telemetry counts.
+// the bus fetches and settles, resilience runs each provider in its policies, telemetry
+// counts. A breaker that shuts every way to answer stops the fetching, too.
 // What an error means to the queue is decided in package bus, from the verdict in
 // the error; nothing here acknowledges a message. Any number of workers may serve
 // the same agents.
@@ -40,7 +41,8 @@ type Options struct {
 	// Agents to serve. Empty: worker.agents of the configuration, or all.
 	Agents []string
 	// Registry holds the agents; the caller closes it. Nil: they are made from the
-	// configuration. An agent that is not in the configuration has its defaults.
+	// configuration. An agent that is not in the configuration has its defaults. The
+	// policies of the configuration are for agents made from it.
 	Registry *agents.Registry
 	// OperatorToken opens /health/detailed. Empty: it stays shut.
 	OperatorToken string

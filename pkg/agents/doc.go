@@ -11,7 +11,8 @@
 //	}))
 //
 // A [Ladder] is an agent made of rungs, ordered ways to answer: primary,
-// fallback, static. The first that answers, answers; [Static] always does.
+// fallback, static. The first that answers, answers; [Static] always does. Each rung
+// may have policies of package resilience.
 //
 // Built in: [Echo] answers with what it was sent; [NewHTTP] posts the task to a
 // URL, so that an agent can be written in any language; [Probe] does what its
@@ -20,7 +21,7 @@
 // # What it does not do
 //
 // It knows no broker: an agent cannot ack, delay or dead-letter anything, and it
-// counts no attempts. It bounds no time, since an agent's context does that. It
-// recovers no panics, retries nothing and caches nothing; those belong to the
-// worker and its policies. It keeps no global registry.
+// counts no deliveries. It bounds no time, since an agent's context does that. It
+// recovers no panics and caches nothing, and it retries only by the policies that a
+// rung of a ladder is given; they belong to the worker. It keeps no global registry.
 package agents
