@@ -36,8 +36,8 @@ func FuzzLoad(f *testing.F) {
 		"providers:\n  p: {kind: http, url: \"https://u:p@h:1/?a=b#c\", headers: {X-A: \" b\", \"null\": \"~\"}, max_response: 0x10}\n",
 		"gateway: {rate_limit: {requests_per_second: 1e-7, burst: 0b11}, max_body: 1_024, keys_file: !!str 5}\n",
 		"policies:\n  p: {deadline: 9s, timeout: 3s, retry: {jitter: false, retry_on: [timeout], dont_retry_on: [canceled]}, retry_budget: {ratio: 1e-3},\n" +
-			"    breaker: {failure_rate: 0.5, slow_call: 1s}, rate_limit: {per_second: 0.1, shared: true}, bulkhead: {name: io, slots: 4, max_waiting: 2, max_wait: 1s}}\n" +
-			"  q: {bulkhead: {adaptive: {ceiling: 9}}, breaker: {}, retry: {}}\nproviders: {p: {kind: echo, policy: q}, r: {kind: http, url: \"http://h\", policy: none}}\n",
+			"    breaker: {failure_rate: 0.5, slow_call: 1s}, rate_limit: {per_second: 0.1, shared: true}, bulkhead: {name: io, slots: 4, within: [cpu], max_waiting: 2, max_wait: 1s}}\n" +
+			"  q: {bulkhead: {name: cpu, adaptive: {ceiling: 9}}, breaker: {}, retry: {}}\nproviders: {p: {kind: echo, policy: q}, r: {kind: http, url: \"http://h\", policy: none}}\n",
 		"? [a]\n: b\n", "nats: {url: \"a\\0b\"}\n", "gateway: {http: \"[::1%eth0]:1\"}\n",
 	} {
 		f.Add(seed, "30")
