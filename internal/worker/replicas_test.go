@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"genesis/pkg/agents"
+	"genesis/pkg/bus"
 	"genesis/pkg/resilience"
 )
 
@@ -58,6 +59,33 @@ agents: {a: {ladder: [{rung: primary, provider: echo}]}}
 		time.Sleep(2 * time.Second)
 		if got := states(); got[2] != resilience.StateOpen {
 			t.Errorf("2 s after a majority opened: got %q, want all open", got)
+		}
+	})
+}
+
+// A hundred requests at ten a second take the replicas ten seconds together, and not five.
+func TestReplicasKeepASharedLimitTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSystem(t, `
+policies: {p: {rate_limit: {per_second: 10, shared: true, max_wait: 2s}}}
+providers: {echo: {kind: echo, policy: p}}
+agents: {a: {slots: 10, ladder: [{rung: primary, provider: echo}]}}
+`)
+		s.execute(t, "w1")
+		s.execute(t, "w2")
+		time.Sleep(5 * time.Second)
+		start := time.Now()
+		var ids []string
+		for range 110 {
+			ids = append(ids, s.ask(t, "a", bus.Request{}))
+		}
+		for _, id := range ids {
+			if r := s.answerTo(t, "a", id); !r.Success || r.Meta.RetryCount != 0 {
+				t.Errorf("got %+v %+v, want an answer without a failed attempt", r.Result, r.Meta)
+			}
+		}
+		if took := time.Since(start); took < 9500*time.Millisecond || took > 15*time.Second {
+			t.Errorf("110 requests with a burst of 10, at 10 a second: took %v, want about 10 s", took)
 		}
 	})
 }
