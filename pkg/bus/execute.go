@@ -179,6 +179,9 @@ func (p *Pool) checkCancelled(ctx context.Context, d *delivery, o outcome) outco
 		found = outcome{verdict: VerdictHeld, err: resilience.RetryAfter(errNotCancelled, jitter(suspectDelay))}
 	}
 	found.duration = o.duration
+	if e := found.existing.Error; e != nil && e.Code == CodeCancelled {
+		found.err = ErrCancelled
+	}
 	return found
 }
 
