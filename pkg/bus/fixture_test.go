@@ -211,6 +211,13 @@ func spend(ctx context.Context, d time.Duration) {
 	}
 }
 
+// emptied waits until an agent's queue is empty: the broker takes note of what is
+// settled a moment after its worker.
+func emptied(t testing.TB, b *bus.Bus, agent string) {
+	t.Helper()
+	await(t, "an empty queue", func() bool { return queued(t, b, agent) == 0 })
+}
+
 // receive waits for a value.
 func receive[T any](t testing.TB, what string, ch <-chan T) (v T) {
 	t.Helper()

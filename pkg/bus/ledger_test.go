@@ -83,7 +83,7 @@ func TestALedgerTellsTheWholeStory(t *testing.T) {
 func TestALedgerIsBounded(t *testing.T) {
 	virtual(t, func(t *testing.T, s *bustest.Server) {
 		b := connect(t, s, "a")
-		const attempts, rejections = 100, 500
+		const attempts, rejections = 80, 150
 		n := 0
 		p := run(t, b, bus.PoolOptions{
 			Agent: "a", MaxAttempts: attempts, Backoff: resilience.Backoff{InitialDelay: time.Millisecond, Factor: 1},
@@ -166,7 +166,7 @@ func TestTwoMessagesWithOneIDDoNotSpoilEachOthersCounters(t *testing.T) {
 			send(t, b, "genesis.requests.a", `{"id":"x","prompt":"hi"}`)
 			spend(t.Context(), time.Millisecond)
 		}
-		await(t, "an empty queue", func() bool { return queued(t, b, "a") == 0 })
+		emptied(t, b, "a")
 		p.stop()
 		d := letter(t, b, "a", "x")
 		if d.Reason != bus.DeadExhausted {

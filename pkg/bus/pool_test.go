@@ -27,7 +27,7 @@ func TestARequestEndsAsOneResult(t *testing.T) {
 		t.Errorf("origin: got %+v, want %s %d", got.Origin, receipt.Stream, receipt.Sequence)
 	}
 	p.settlements(t, 1)
-	await(t, "an empty queue", func() bool { return queued(t, b, "echo") == 0 })
+	emptied(t, b, "echo")
 }
 
 func TestAFailureIsRetriedAndThenSucceeds(t *testing.T) {
@@ -68,7 +68,7 @@ func TestAnExhaustedRequestBecomesADeadLetterAndAFailure(t *testing.T) {
 		t.Errorf("dead letter: got %+v, %v", d, err)
 	}
 	p.settlements(t, 2)
-	await(t, "an empty queue", func() bool { return queued(t, b, "a") == 0 })
+	emptied(t, b, "a")
 }
 
 func queued(t testing.TB, b *bus.Bus, agent string) uint64 {

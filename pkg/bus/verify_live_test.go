@@ -30,7 +30,7 @@ func TestVerifyReportsNoFalseLossOnALiveSystem(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	for i := range 2 {
-		wg.Go(func() { keepPublishing(ctx, b, fmt.Sprint("p", i), 0) })
+		wg.Go(func() { keepPublishing(ctx, b, fmt.Sprint("p", i), 2*time.Millisecond) })
 	}
 	wg.Go(func() { // short forms, half of them with an id that is taken
 		for i := 0; ctx.Err() == nil; i++ {
@@ -65,16 +65,18 @@ func TestVerifyReportsNoFalseLossOnALiveSystem(t *testing.T) {
 		}
 	})
 	var last bus.VerifyReport
-	for range 15 {
-		last = mustHold(t, b)[0]
+	for rounds := 0; rounds < 8 || last.Results < 200; rounds++ {
+		if last = mustHold(t, b)[0]; rounds > 500 {
+			t.Fatalf("the system stands still: %+v", last)
+		}
 	}
 	cancel()
 	wg.Wait()
 	t.Logf("the last report: %+v", last)
-	if last.Results < 200 || last.Duplicates == 0 || last.From != 1 {
-		t.Errorf("verify: got %+v, want hundreds of results, some duplicates, from the start", last)
+	if last.Duplicates == 0 || last.From != 1 {
+		t.Errorf("verify: got %+v, want some duplicates, from the start", last)
 	}
-	await(t, "an empty queue", func() bool { return queued(t, b, "a") == 0 })
+	emptied(t, b, "a")
 	if got := mustHold(t, b)[0]; got.To == 0 || got.Pending != 0 {
 		t.Errorf("verify at rest: got %+v", got)
 	}
