@@ -42,7 +42,6 @@ type confirmer struct {
 type confirmation struct {
 	token string
 	done  chan confirmed
-	timer *time.Timer
 }
 
 type confirmed struct {

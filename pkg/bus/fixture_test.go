@@ -50,6 +50,7 @@ func createStreams(t testing.TB, b *bus.Bus, agents ...string) {
 }
 
 func testLog(t testing.TB) *slog.Logger {
+	t.Helper()
 	return slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 

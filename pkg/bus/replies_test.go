@@ -49,8 +49,10 @@ func TestAHintCarriesTheResultOfEveryOutcome(t *testing.T) {
 			deadline time.Time
 			code     bus.Code
 		}{
-			{"success", time.Time{}, ""}, {"permanent", time.Time{}, bus.CodePermanent},
-			{"panic", time.Time{}, bus.CodeInternal}, {"expired", time.Now().Add(-time.Hour), bus.CodeExpired},
+			{"success", time.Time{}, ""},
+			{"permanent", time.Time{}, bus.CodePermanent},
+			{"panic", time.Time{}, bus.CodeInternal},
+			{"expired", time.Now().Add(-time.Hour), bus.CodeExpired},
 		} {
 			w := replies.Expect("a", tt.id)
 			began := time.Now()
