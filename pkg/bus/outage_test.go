@@ -120,6 +120,28 @@ func TestAnOutageUnderLoadLosesNothing(t *testing.T) {
 	}
 }
 
+// The connection breaks without a word from the broker, which forgets the pulls.
+func TestAPoolGoesOnWhenItsConnectionBreaks(t *testing.T) {
+	virtual(t, func(t *testing.T, s *bustest.Server) {
+		b, w := connect(t, s, "a"), connectQuiet(t, s, "a")
+		run(t, w, bus.PoolOptions{Agent: "a", Logger: quiet(), Handler: answer})
+		for round := range 5 {
+			spend(t.Context(), 3*time.Second) // both lanes wait
+			if err := w.Conn().ForceReconnect(); err != nil {
+				t.Fatal(err)
+			}
+			for _, lane := range bus.Lanes() {
+				began := time.Now()
+				id := publish(t, b, bus.Envelope{Agent: "a", Lane: lane, ID: fmt.Sprint(lane, round)}).ID
+				result(t, b, "a", id)
+				if took := time.Since(began); took > 5*time.Second {
+					t.Errorf("round %d: the %s request took %s", round, lane, took)
+				}
+			}
+		}
+	})
+}
+
 // connectQuiet is connect for tests that break the connection.
 func connectQuiet(t testing.TB, s *bustest.Server, agents ...string) *bus.Bus {
 	t.Helper()

@@ -159,7 +159,11 @@ func TestEachVerdictIsSettledAsTheDesignSays(t *testing.T) {
 				if got := kinds(t, b, "x"); !slices.Equal(got, tt.kinds) {
 					t.Errorf("ledger: got %v, want %v", got, tt.kinds)
 				}
+				answered := time.Now()
 				emptied(t, b, "a")
+				if took := time.Since(answered); took > time.Second { // not by another delivery after AckWait
+					t.Errorf("the queue: empty %s after the result, want at once", took)
+				}
 				mustHold(t, b)
 				publish(t, b, bus.Envelope{Agent: "a", ID: "next"}) // the worker goes on
 				result(t, b, "a", "next")
