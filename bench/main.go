@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -70,6 +71,10 @@ func benchmarks() []benchmark {
 	}
 }
 
+// gcPercent is what internal/program sets for the programs of Genesis. Here both sides
+// have it, because they share a process.
+const gcPercent = 400
+
 // run parses the flags, runs the benchmarks one after the other, and prints their
 // rows: the table at the end, progress as it goes.
 func run(ctx context.Context, args []string, out, progress io.Writer) error {
@@ -77,6 +82,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
+	debug.SetGCPercent(gcPercent)
 	b := &bench{settings: s, progress: progress}
 	for _, m := range benchmarks() {
 		if len(s.only) > 0 && !slices.Contains(s.only, m.name) {

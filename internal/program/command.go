@@ -41,7 +41,7 @@ type Command struct {
 func Main(c Command) int {
 	ctx, stop := UntilSignal(context.Background()) //nolint:forbidigo // this is main, but for its name
 	defer stop()
-	TuneMemory(os.LookupEnv)
+	TuneMemory(os.LookupEnv)                                               //nolint:forbidigo // this is main, but for its name
 	return c.Execute(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr) //nolint:forbidigo // handed to config.Load
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -77,29 +78,33 @@ func TestAFloodNeverHasMoreThanTheSlotsAndUsesThemAll(t *testing.T) {
 		wantPeak           int
 		wantBatch          int // the most batch executions at once
 	}{
-		{1, 0, 30, 0, 1, 0},
-		{1, 0, 0, 30, 1, 1},
-		{1, 0, 15, 15, 1, 1},
-		{5, 1, 60, 0, 5, 0}, // interactive alone uses every slot
-		{5, 1, 0, 60, 4, 4}, // batch alone leaves the reserved ones
-		{5, 1, 40, 40, 5, 4},
-		{10, 4, 0, 80, 6, 6},
-		{3, 0, 30, 30, 3, 3},
+		{1, 0, 12, 0, 1, 0},
+		{1, 0, 0, 12, 1, 1},
+		{1, 0, 6, 6, 1, 1},
+		{5, 1, 40, 0, 5, 0}, // interactive alone uses every slot
+		{5, 1, 0, 40, 4, 4}, // batch alone leaves the reserved ones
+		{5, 1, 25, 25, 5, 4},
+		{10, 4, 0, 50, 6, 6},
+		{3, 0, 15, 15, 3, 3},
 	} {
 		t.Run(fmt.Sprintf("%d slots, %d reserved, %d interactive, %d batch", tt.slots, tt.reserved, tt.interactive, tt.batch), func(t *testing.T) {
 			virtual(t, func(t *testing.T, s *bustest.Server) {
 				b := connect(t, s, "a")
+				if err := b.EnsureConsumers(t.Context(), "a", bus.DefaultAckWait); err != nil {
+					t.Fatal(err)
+				}
 				flood(t, b, bus.LaneBatch, tt.batch)
 				flood(t, b, bus.LaneInteractive, tt.interactive)
 				g := newGauge()
 				p := run(t, b, bus.PoolOptions{Agent: "a", Slots: tt.slots, Reserved: tt.reserved, Handler: g.during(100 * time.Millisecond)})
 				all := tt.interactive + tt.batch
 				for queued(t, b, "a") > 0 {
+					synctest.Wait() // until the broker has taken note of everything
 					in, ba := inFlight(t, b, bus.LaneInteractive), inFlight(t, b, bus.LaneBatch)
 					if in+ba > tt.slots || ba > tt.slots-tt.reserved {
 						t.Fatalf("in flight: got %d interactive and %d batch, want at most %d, and %d of batch", in, ba, tt.slots, tt.slots-tt.reserved)
 					}
-					spend(t.Context(), 7*time.Millisecond)
+					spend(t.Context(), 37*time.Millisecond)
 				}
 				p.settlements(t, all)
 				if g.peak != tt.wantPeak || g.most[bus.LaneBatch] > tt.slots-tt.reserved || tt.interactive == 0 && g.most[bus.LaneBatch] != tt.wantBatch {
@@ -125,10 +130,10 @@ func TestBatchDelaysInteractiveByOneExecutionAtMost(t *testing.T) {
 		t.Run(fmt.Sprintf("%d slots, %d reserved", tt.slots, tt.reserved), func(t *testing.T) {
 			virtual(t, func(t *testing.T, s *bustest.Server) {
 				b := connect(t, s, "a")
-				flood(t, b, bus.LaneBatch, 20*tt.slots)
+				flood(t, b, bus.LaneBatch, 9*tt.slots)
 				g := newGauge()
 				run(t, b, bus.PoolOptions{Agent: "a", Slots: tt.slots, Reserved: tt.reserved, Handler: g.during(execution)})
-				for i := range 8 {
+				for i := range 5 {
 					spend(t.Context(), 1300*time.Millisecond)
 					at := time.Now()
 					id := publish(t, b, bus.Envelope{Agent: "a", ID: fmt.Sprint("in", i)}).ID
@@ -180,6 +185,7 @@ func TestReplicasTakeOnlyWhatTheyExecute(t *testing.T) {
 		by := map[string]int{}
 		for i := range 60 {
 			by[result(t, b, "a", fmt.Sprint(bus.LaneInteractive, i)).Meta.Worker]++
+			synctest.Wait() // until the broker has taken note of everything
 			if n := inFlight(t, b, bus.LaneInteractive); n > 6 {
 				t.Fatalf("in flight: got %d, want at most 6", n)
 			}
@@ -206,6 +212,8 @@ func TestAMessageThatComesTooLateIsNoCrash(t *testing.T) {
 				return work(ctx, j)
 			},
 		})
+		publish(t, b, bus.Envelope{Agent: "a"})
+		p.settlements(t, 1) // it is at work
 		late := 0
 		for i := range 20 {
 			p.ForgetPulls()
@@ -220,7 +228,7 @@ func TestAMessageThatComesTooLateIsNoCrash(t *testing.T) {
 					continue
 				}
 				late++
-				if k := kinds(t, b, "a", id); !got.Success || slices.Contains(k, bus.EntryCrashed) {
+				if k := kinds(t, b, id); !got.Success || slices.Contains(k, bus.EntryCrashed) {
 					t.Errorf("%s came too late: got %s, ledger %v, want success and no crash", id, got.Payload, k)
 				}
 			}

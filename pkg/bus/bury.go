@@ -147,8 +147,11 @@ func (d *delivery) noteCrashes(h *History) {
 func (h *History) crashed() int {
 	n := 0
 	for _, e := range h.Entries {
-		if e.Kind == EntryCrashed {
+		switch e.Kind {
+		case EntryCrashed:
 			n = max(n, e.Count)
+		case EntryCondemned: // the end of a run
+			n = 0
 		}
 	}
 	return n

@@ -166,7 +166,7 @@ func TestACancellationAndAnAnswerRace(t *testing.T) {
 		}
 	}
 	t.Logf("%d of 100 were cancelled", cancelled)
-	await(t, "an empty queue", func() bool { return queued(t, b, "a") == 0 })
+	emptied(t, b, "a")
 	p.stop()
 	mustHold(t, b)
 }

@@ -27,7 +27,8 @@ const (
 // arrive at one inbox. The client library does the same; this does it with a third of
 // the allocations, and a request has two publishes on its way.
 type confirmer struct {
-	nc *nats.Conn
+	nc    *nats.Conn
+	limit int // how many may wait
 
 	mu      sync.Mutex
 	sub     *nats.Subscription
@@ -41,7 +42,6 @@ type confirmer struct {
 type confirmation struct {
 	token string
 	done  chan confirmed
-	timer *time.Timer
 }
 
 type confirmed struct {
@@ -50,7 +50,7 @@ type confirmed struct {
 }
 
 func newConfirmer(nc *nats.Conn) *confirmer {
-	c := &confirmer{nc: nc, waiting: make(map[string]*confirmation)}
+	c := &confirmer{nc: nc, limit: maxUnconfirmed, waiting: make(map[string]*confirmation)}
 	c.room.L = &c.mu
 	return c
 }
@@ -90,7 +90,7 @@ func (c *confirmer) send(msg *nats.Msg) (*confirmation, error) {
 		c.mu.Unlock()
 		return nil, err
 	}
-	for len(c.waiting) >= maxUnconfirmed {
+	for len(c.waiting) >= c.limit {
 		c.room.Wait()
 	}
 	c.next++
@@ -158,8 +158,8 @@ func (c *confirmer) take(token string) *confirmation {
 	defer c.mu.Unlock()
 	w := c.waiting[token]
 	delete(c.waiting, token)
-	if len(c.waiting) == maxUnconfirmed-1 {
-		c.room.Signal()
+	if len(c.waiting) < c.limit {
+		c.room.Signal() // each time: who is woken may not run before the next one ends
 	}
 	return w
 }

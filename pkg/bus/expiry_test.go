@@ -36,7 +36,7 @@ func TestARequestPastItsDeadlineIsNeverExecuted(t *testing.T) {
 		if got := result(t, b, "a", "ahead"); !got.Success {
 			t.Errorf("result before the deadline: got %s, want success", got.Payload)
 		}
-		await(t, "an empty queue", func() bool { return queued(t, b, "a") == 0 })
+		emptied(t, b, "a")
 		mustHold(t, b)
 	})
 }

@@ -27,6 +27,8 @@ func connect(t testing.TB, s *bustest.Server, agents ...string) *bus.Bus {
 	return b
 }
 
+// createStreams makes the streams that are missing. It changes none: in virtual time a
+// change would make the broker take all messages for old.
 func createStreams(t testing.TB, b *bus.Bus, agents ...string) {
 	t.Helper()
 	o := streams.Options{Agents: map[string]streams.AgentOptions{}}
@@ -38,13 +40,17 @@ func createStreams(t testing.TB, b *bus.Bus, agents ...string) {
 		t.Fatalf("load the streams: %v", err)
 	}
 	for _, cfg := range all {
-		if _, err := b.JetStream().CreateOrUpdateStream(t.Context(), cfg); err != nil {
+		if _, err := b.JetStream().Stream(t.Context(), cfg.Name); err == nil {
+			continue
+		}
+		if _, err := b.JetStream().CreateStream(t.Context(), cfg); err != nil {
 			t.Fatalf("create %s: %v", cfg.Name, err)
 		}
 	}
 }
 
 func testLog(t testing.TB) *slog.Logger {
+	t.Helper()
 	return slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
@@ -204,6 +210,13 @@ func spend(ctx context.Context, d time.Duration) {
 	case <-time.After(d):
 	case <-ctx.Done():
 	}
+}
+
+// emptied waits until an agent's queue is empty: the broker takes note of what is
+// settled a moment after its worker.
+func emptied(t testing.TB, b *bus.Bus, agent string) {
+	t.Helper()
+	await(t, "an empty queue", func() bool { return queued(t, b, agent) == 0 })
 }
 
 // receive waits for a value.

@@ -280,6 +280,13 @@ func (p *Pool) recover(ctx context.Context, fault error) {
 		return // the connection heals by itself
 	}
 	p.log.Warn("fetching was interrupted", "error", fault)
+	// The broker is still removing the files of a consumer when it tells of its end, and
+	// one that is made at once would lose its own with them.
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(faultPause):
+	}
 	ctx, cancel := context.WithTimeout(ctx, recoverTimeout)
 	defer cancel()
 	if err := p.bus.EnsureConsumers(ctx, p.o.Agent, p.o.AckWait); err != nil && !errors.Is(err, context.Canceled) {

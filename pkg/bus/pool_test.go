@@ -27,7 +27,7 @@ func TestARequestEndsAsOneResult(t *testing.T) {
 		t.Errorf("origin: got %+v, want %s %d", got.Origin, receipt.Stream, receipt.Sequence)
 	}
 	p.settlements(t, 1)
-	await(t, "an empty queue", func() bool { return queued(t, b, "echo") == 0 })
+	emptied(t, b, "echo")
 }
 
 func TestAFailureIsRetriedAndThenSucceeds(t *testing.T) {
@@ -68,7 +68,7 @@ func TestAnExhaustedRequestBecomesADeadLetterAndAFailure(t *testing.T) {
 		t.Errorf("dead letter: got %+v, %v", d, err)
 	}
 	p.settlements(t, 2)
-	await(t, "an empty queue", func() bool { return queued(t, b, "a") == 0 })
+	emptied(t, b, "a")
 }
 
 func queued(t testing.TB, b *bus.Bus, agent string) uint64 {
@@ -82,4 +82,35 @@ func queued(t testing.TB, b *bus.Bus, agent string) uint64 {
 		t.Fatalf("stream info: %v", err)
 	}
 	return info.State.Msgs
+}
+
+func TestAPoolThatCannotWorkIsRefused(t *testing.T) {
+	b := connect(t, bustest.Start(t), "a")
+	for name, o := range map[string]bus.PoolOptions{
+		"no agent":               {Handler: answer},
+		"a bad agent":            {Agent: "A", Handler: answer},
+		"no handler":             {Agent: "a"},
+		"negative slots":         {Agent: "a", Handler: answer, Slots: -1},
+		"negative AckWait":       {Agent: "a", Handler: answer, AckWait: -1},
+		"negative attempts":      {Agent: "a", Handler: answer, MaxAttempts: -1},
+		"negative crashes":       {Agent: "a", Handler: answer, MaxCrashes: -1},
+		"negative drain timeout": {Agent: "a", Handler: answer, DrainTimeout: -1},
+		"negative reserve":       {Agent: "a", Handler: answer, Reserved: -1},
+		"every slot reserved":    {Agent: "a", Handler: answer, Slots: 4, Reserved: 4},
+	} {
+		if _, err := b.NewPool(o); !errors.Is(err, bus.ErrInvalid) {
+			t.Errorf("%s: got %v, want invalid", name, err)
+		}
+	}
+	p, err := b.NewPool(bus.PoolOptions{Agent: "a", Handler: answer})
+	if err != nil || p.Stats() != (bus.Stats{Slots: bus.DefaultSlots}) {
+		t.Errorf("the defaults: got %+v, %v", p.Stats(), err)
+	}
+	p, err = b.NewPool(bus.PoolOptions{Agent: "nobody", Handler: answer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Run(t.Context()); !errors.Is(err, bus.ErrUnknownAgent) {
+		t.Errorf("run without a stream: got %v, want unknown agent", err)
+	}
 }

@@ -43,6 +43,7 @@ func TestPublishSaysWhyItRefuses(t *testing.T) {
 	}{
 		{"a full queue", bus.Envelope{Agent: "full", Request: hi}, bus.ErrFull},
 		{"a pending id", bus.Envelope{Agent: "a", ID: "x", Request: hi}, bus.ErrExists},
+		{"an id that is pending in the other lane", bus.Envelope{Agent: "a", ID: "x", Lane: bus.LaneBatch, Request: hi}, bus.ErrExists},
 		{"above the broker's limit", bus.Envelope{Agent: "a", Request: bus.Request{Prompt: strings.Repeat("x", 70<<10)}}, bus.ErrTooLarge},
 		{"above the stream's limit", bus.Envelope{Agent: "small", Request: bus.Request{Prompt: strings.Repeat("x", 2<<10)}}, bus.ErrTooLarge},
 		{"an agent without a stream", bus.Envelope{Agent: "nobody", Request: hi}, bus.ErrUnknownAgent},
@@ -74,7 +75,7 @@ func TestAReceiptSaysWhereTheRequestIs(t *testing.T) {
 		want bus.Receipt
 	}{
 		{bus.Envelope{ID: "x"}, bus.Receipt{ID: "x", Lane: bus.LaneInteractive}},
-		{bus.Envelope{ID: "x", Lane: bus.LaneBatch}, bus.Receipt{ID: "x", Lane: bus.LaneBatch}},
+		{bus.Envelope{ID: "y", Lane: bus.LaneBatch}, bus.Receipt{ID: "y", Lane: bus.LaneBatch}},
 		{bus.Envelope{}, bus.Receipt{Lane: bus.LaneInteractive}},
 	} {
 		tt.e.Agent = "a"

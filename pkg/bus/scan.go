@@ -19,6 +19,11 @@ var errStopScan = errors.New("stop")
 // starts, oldest first. With headersOnly the payloads are left out. The set is frozen
 // at the start: what is added later is not seen.
 func (b *Bus) scan(ctx context.Context, stream, filter string, headersOnly bool, f func(jetstream.Msg) error) error {
+	s, err := b.js.Stream(ctx, stream)
+	if err != nil {
+		return readError("read "+stream, err)
+	}
+	last := s.CachedInfo().State.LastSeq
 	c, err := b.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
 		Description: "Genesis: reading", FilterSubject: filter, AckPolicy: jetstream.AckNonePolicy,
 		HeadersOnly: headersOnly, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
@@ -33,37 +38,52 @@ func (b *Bus) scan(ctx context.Context, stream, filter string, headersOnly bool,
 			b.log.Debug("remove a reading consumer; it expires by itself", "error", err)
 		}
 	}()
-	left := c.CachedInfo().NumPending
-	for left > 0 {
-		n := int(min(left, scanBatch))
-		batch, err := c.Fetch(n, jetstream.FetchMaxWait(5*time.Second))
-		if err != nil {
-			return readError("read "+stream, err)
+	for left := c.CachedInfo().NumPending; left > 0; {
+		if ctx.Err() != nil {
+			return fmt.Errorf("read %s: %w: %w", stream, ErrUnavailable, context.Cause(ctx))
 		}
-		got := 0
-		for msg := range batch.Messages() {
-			got++
-			left--
-			if err := f(msg); err != nil {
-				if errors.Is(err, errStopScan) {
-					return nil
-				}
-				return err
+		before := left
+		if left, err = readSome(ctx, c, left, last, f); err != nil {
+			if errors.Is(err, errStopScan) {
+				return nil
 			}
+			return fmt.Errorf("read %s: %w", stream, err)
 		}
-		if err := batch.Error(); err != nil {
-			return readError("read "+stream, err)
-		}
-		if got == 0 { // what was there has been removed meanwhile
+		if left == before { // what was there has been removed meanwhile
 			info, err := c.Info(ctx)
 			if err != nil {
 				return readError("read "+stream, err)
 			}
 			left = min(left, info.NumPending)
-			if left > 0 && ctx.Err() != nil {
-				return fmt.Errorf("read %s: %w", stream, context.Cause(ctx))
-			}
 		}
 	}
 	return nil
+}
+
+// readSome calls f for up to scanBatch of the messages that are left, none of them
+// after the sequence last, and returns how many are left then.
+func readSome(ctx context.Context, c jetstream.Consumer, left, last uint64, f func(jetstream.Msg) error) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	batch, err := c.Fetch(int(min(left, scanBatch)), jetstream.FetchContext(ctx))
+	if err != nil {
+		return left, readError("fetch", err)
+	}
+	for msg := range batch.Messages() {
+		meta, err := msg.Metadata()
+		if err != nil {
+			return left, err
+		}
+		if meta.Sequence.Stream > last {
+			return 0, nil
+		}
+		left = meta.NumPending
+		if err := f(msg); err != nil {
+			return left, err
+		}
+	}
+	if err := batch.Error(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return left, readError("fetch", err)
+	}
+	return left, nil
 }

@@ -32,9 +32,9 @@ func verdicts(t testing.TB, r *running, n int) (out []bus.Verdict) {
 }
 
 // kinds are the kinds of the entries in a request's ledger; nil without a ledger.
-func kinds(t testing.TB, b *bus.Bus, agent, id string) (out []string) {
+func kinds(t testing.TB, b *bus.Bus, id string) (out []string) {
 	t.Helper()
-	h, err := b.History(t.Context(), agent, id)
+	h, err := b.History(t.Context(), "a", id)
 	if err != nil && !errors.Is(err, bus.ErrNotFound) {
 		t.Fatalf("history of %s: %v", id, err)
 	}
@@ -69,34 +69,73 @@ func TestEachVerdictIsSettledAsTheDesignSays(t *testing.T) {
 		kinds    []string
 	}{
 		{"success", script(nil), []bus.Verdict{bus.VerdictSuccess}, "", "", 0, nil},
-		{"success at the last attempt", script(boom, boom, nil),
-			[]bus.Verdict{bus.VerdictRetryable, bus.VerdictRetryable, bus.VerdictSuccess}, "", "", 2, []string{"failed", "failed"}},
+		{
+			"success at the last attempt", script(boom, boom, nil),
+			[]bus.Verdict{bus.VerdictRetryable, bus.VerdictRetryable, bus.VerdictSuccess},
+			"", "", 2,
+			[]string{"failed", "failed"},
+		},
 		{"permanent", script(resilience.Permanent(boom)), []bus.Verdict{bus.VerdictPermanent}, bus.CodePermanent, bus.DeadPermanent, 1, []string{"failed", "condemned"}},
-		{"permanent after a retry", script(boom, resilience.Permanent(boom)),
-			[]bus.Verdict{bus.VerdictRetryable, bus.VerdictPermanent}, bus.CodePermanent, bus.DeadPermanent, 2, []string{"failed", "failed", "condemned"}},
-		{"exhausted", script(boom), []bus.Verdict{bus.VerdictRetryable, bus.VerdictRetryable, bus.VerdictExhausted},
-			bus.CodeExhausted, bus.DeadExhausted, 3, []string{"failed", "failed", "failed", "condemned"}},
-		{"exhausted by timeouts", script(boom, boom, timeout), []bus.Verdict{bus.VerdictRetryable, bus.VerdictRetryable, bus.VerdictExhausted},
-			bus.CodeTimeout, bus.DeadExhausted, 3, []string{"failed", "failed", "failed", "condemned"}},
-		{"panic", func(context.Context, *bus.Job) (bus.Answer, error) { panic(boom) },
-			[]bus.Verdict{bus.VerdictPanic}, bus.CodeInternal, bus.DeadPanic, 1, []string{"failed", "condemned"}},
-		{"panic with nothing", func(context.Context, *bus.Job) (bus.Answer, error) { panic(nil) }, //nolint:govet // on purpose
-			[]bus.Verdict{bus.VerdictPanic}, bus.CodeInternal, bus.DeadPanic, 1, []string{"failed", "condemned"}},
-		{"no output", func(context.Context, *bus.Job) (bus.Answer, error) { return bus.Answer{}, nil },
-			[]bus.Verdict{bus.VerdictSuccess}, "", "", 0, nil},
-		{"output that is not JSON", func(context.Context, *bus.Job) (bus.Answer, error) {
-			return bus.Answer{Output: json.RawMessage(`{"a`)}, nil
+		{
+			"permanent after a retry", script(boom, resilience.Permanent(boom)),
+			[]bus.Verdict{bus.VerdictRetryable, bus.VerdictPermanent},
+			bus.CodePermanent, bus.DeadPermanent, 2,
+			[]string{"failed", "failed", "condemned"},
 		},
-			[]bus.Verdict{bus.VerdictPermanent}, bus.CodePermanent, bus.DeadPermanent, 1, []string{"failed", "condemned"}},
-		{"output that is no object", func(context.Context, *bus.Job) (bus.Answer, error) {
-			return bus.Answer{Output: json.RawMessage(`"a"`)}, nil
+		{
+			"exhausted", script(boom),
+			[]bus.Verdict{bus.VerdictRetryable, bus.VerdictRetryable, bus.VerdictExhausted},
+			bus.CodeExhausted, bus.DeadExhausted, 3,
+			[]string{"failed", "failed", "failed", "condemned"},
 		},
-			[]bus.Verdict{bus.VerdictPermanent}, bus.CodePermanent, bus.DeadPermanent, 1, []string{"failed", "condemned"}},
+		{
+			"exhausted by timeouts", script(boom, boom, timeout),
+			[]bus.Verdict{bus.VerdictRetryable, bus.VerdictRetryable, bus.VerdictExhausted},
+			bus.CodeTimeout, bus.DeadExhausted, 3,
+			[]string{"failed", "failed", "failed", "condemned"},
+		},
+		{
+			"panic", func(context.Context, *bus.Job) (bus.Answer, error) { panic(boom) },
+			[]bus.Verdict{bus.VerdictPanic},
+			bus.CodeInternal, bus.DeadPanic, 1,
+			[]string{"failed", "condemned"},
+		},
+		{
+			"panic with nothing", func(context.Context, *bus.Job) (bus.Answer, error) { panic(nil) },
+			[]bus.Verdict{bus.VerdictPanic},
+			bus.CodeInternal, bus.DeadPanic, 1,
+			[]string{"failed", "condemned"},
+		},
+		{
+			"no output", func(context.Context, *bus.Job) (bus.Answer, error) { return bus.Answer{}, nil },
+			[]bus.Verdict{bus.VerdictSuccess},
+			"", "", 0, nil,
+		},
+		{
+			"output that is not JSON", func(context.Context, *bus.Job) (bus.Answer, error) {
+				return bus.Answer{Output: json.RawMessage(`{"a`)}, nil
+			},
+			[]bus.Verdict{bus.VerdictPermanent},
+			bus.CodePermanent, bus.DeadPermanent, 1,
+			[]string{"failed", "condemned"},
+		},
+		{
+			"output that is no object", func(context.Context, *bus.Job) (bus.Answer, error) {
+				return bus.Answer{Output: json.RawMessage(`"a"`)}, nil
+			},
+			[]bus.Verdict{bus.VerdictPermanent},
+			bus.CodePermanent, bus.DeadPermanent, 1,
+			[]string{"failed", "condemned"},
+		},
 		{"output too large", func(context.Context, *bus.Job) (bus.Answer, error) {
 			return bus.Answer{Output: json.RawMessage(`{"a":"` + strings.Repeat("x", 1<<20) + `"}`)}, nil
 		}, []bus.Verdict{bus.VerdictPermanent}, bus.CodeTooLarge, bus.DeadPermanent, 1, []string{"failed", "condemned"}},
-		{"an endless error", script(resilience.Permanent(errors.New(strings.Repeat("ü\x00\r\n", 1<<18)))),
-			[]bus.Verdict{bus.VerdictPermanent}, bus.CodePermanent, bus.DeadPermanent, 1, []string{"failed", "condemned"}},
+		{
+			"an endless error", script(resilience.Permanent(errors.New(strings.Repeat("ü\x00\r\n", 1<<18)))),
+			[]bus.Verdict{bus.VerdictPermanent},
+			bus.CodePermanent, bus.DeadPermanent, 1,
+			[]string{"failed", "condemned"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			virtual(t, func(t *testing.T, s *bustest.Server) {
@@ -117,11 +156,13 @@ func TestEachVerdictIsSettledAsTheDesignSays(t *testing.T) {
 				if (err == nil) != (tt.dead != "") || d.Reason != tt.dead || err == nil && d.Attempts != tt.attempts {
 					t.Errorf("dead letter: got %q after %d attempts, %v, want %q after %d", d.Reason, d.Attempts, err, tt.dead, tt.attempts)
 				}
-				if got := kinds(t, b, "a", "x"); !slices.Equal(got, tt.kinds) {
+				if got := kinds(t, b, "x"); !slices.Equal(got, tt.kinds) {
 					t.Errorf("ledger: got %v, want %v", got, tt.kinds)
 				}
-				if n := queued(t, b, "a"); n != 0 {
-					t.Errorf("queue: got %d messages, want none", n)
+				answered := time.Now()
+				emptied(t, b, "a")
+				if took := time.Since(answered); took > time.Second { // not by another delivery after AckWait
+					t.Errorf("the queue: empty %s after the result, want at once", took)
 				}
 				mustHold(t, b)
 				publish(t, b, bus.Envelope{Agent: "a", ID: "next"}) // the worker goes on

@@ -84,9 +84,7 @@ func TestTwoWorkersWithOneMessageGiveOneResult(t *testing.T) {
 				if _, err := b.DeadLetter(t.Context(), "a", "x"); (err == nil) == tt.success {
 					t.Errorf("dead letter: got %v beside success=%v", err, tt.success)
 				}
-				if n := queued(t, b, "a"); n != 0 {
-					t.Errorf("queue: got %d, want none", n)
-				}
+				emptied(t, b, "a")
 				mustHold(t, b)
 			})
 		})
@@ -112,7 +110,7 @@ func TestManyMessagesWithOneIDGiveOneResult(t *testing.T) {
 					send(t, b, "genesis.requests.a", `{"id":"x","prompt":"hi"}`)
 				}
 				p := run(t, b, bus.PoolOptions{Agent: "a", Slots: 4, MaxAttempts: 3, Handler: tt.handler})
-				await(t, "an empty queue", func() bool { return queued(t, b, "a") == 0 })
+				emptied(t, b, "a")
 				p.stop()
 				got := mustHold(t, b)[0]
 				if got.Results != 1 || got.Duplicates != n-1 || got.DeadLetters > 1 {

@@ -64,11 +64,11 @@ func (b *Bus) Verify(ctx context.Context, o VerifyOptions) ([]VerifyReport, erro
 	}
 	reports := make([]VerifyReport, 0, len(names))
 	for _, agent := range names {
-		r, err := b.verifyAgent(ctx, agent, progress)
+		r, err := b.verifyAgent(ctx, agent, verifyWindow, progress)
 		if err == nil && r.MissingCount > 0 {
 			// What moved from one place to another while it was read is found the second
 			// time; what is lost is not.
-			r, err = b.verifyAgent(ctx, agent, progress)
+			r, err = b.verifyAgent(ctx, agent, verifyWindow, progress)
 		}
 		if err != nil {
 			return reports, fmt.Errorf("verify %s: %w", agent, err)
@@ -112,7 +112,7 @@ func (p *verifyProgress) add(n uint64) {
 	}
 }
 
-func (b *Bus) verifyAgent(ctx context.Context, agent string, progress *verifyProgress) (VerifyReport, error) {
+func (b *Bus) verifyAgent(ctx context.Context, agent string, size uint64, progress *verifyProgress) (VerifyReport, error) {
 	requests, err := b.js.Stream(ctx, RequestStream(agent))
 	if err != nil {
 		return VerifyReport{}, readError("verify", err)
@@ -123,14 +123,15 @@ func (b *Bus) verifyAgent(ctx context.Context, agent string, progress *verifyPro
 	}
 	v := &verification{
 		bus: b, agent: agent, progress: progress, horizon: verifyHorizon(results.CachedInfo(), time.Now()),
-		report: VerifyReport{Agent: agent, To: requests.CachedInfo().State.LastSeq, Missing: []uint64{}},
+		created: requests.CachedInfo().Created,
+		report:  VerifyReport{Agent: agent, To: requests.CachedInfo().State.LastSeq, Missing: []uint64{}},
 	}
 	fromTheStart := !requests.CachedInfo().Created.Before(v.horizon.Add(-verifyMargin))
 	v.floor = v.report.To + 1
 	for high := v.report.To; high > 0; {
 		low := uint64(1)
-		if high > verifyWindow {
-			low = high - verifyWindow + 1
+		if high > size {
+			low = high - size + 1
 		}
 		first := high == v.report.To
 		if err := v.window(ctx, low, high, first); err != nil {
@@ -169,6 +170,9 @@ type verification struct {
 	agent    string
 	progress *verifyProgress
 	horizon  time.Time
+	// created is when the request stream was made: what is older belongs to one that had
+	// its name before.
+	created time.Time
 	// floor is the lowest sequence that is known to be younger than the horizon.
 	floor  uint64
 	report VerifyReport
@@ -183,7 +187,7 @@ type verification struct {
 func (v *verification) window(ctx context.Context, low, high uint64, count bool) error {
 	v.low, v.high = low, high
 	v.found = make([]uint64, (high-low)/64+1)
-	if err := v.pending(ctx, count); err != nil {
+	if err := v.pending(ctx); err != nil {
 		return err
 	}
 	for _, store := range []struct {
@@ -195,6 +199,9 @@ func (v *verification) window(ctx context.Context, low, high uint64, count bool)
 	} {
 		err := v.bus.scan(ctx, store.stream, store.filter, true, func(msg jetstream.Msg) error {
 			o := readOrigin(msg.Headers())
+			if o.Time.Before(v.created) {
+				return nil
+			}
 			v.mark(o.Sequence, o.Time)
 			for _, earlier := range o.Earlier {
 				v.mark(earlier, time.Time{})
@@ -212,6 +219,9 @@ func (v *verification) window(ctx context.Context, low, high uint64, count bool)
 	filter := "$KV." + bucketAttempts + "." + duplicateKey(v.agent, 0)
 	filter = strings.TrimSuffix(filter, "0") + "*"
 	return v.bus.scan(ctx, "KV_"+bucketAttempts, filter, true, func(msg jetstream.Msg) error {
+		if meta, err := msg.Metadata(); err != nil || meta.Timestamp.Before(v.created) {
+			return err
+		}
 		subject := msg.Subject()
 		v.mark(parseUint(subject[strings.LastIndexByte(subject, '.')+1:]), time.Time{})
 		if count {
@@ -222,7 +232,7 @@ func (v *verification) window(ctx context.Context, low, high uint64, count bool)
 }
 
 // pending marks the messages that are in the queue.
-func (v *verification) pending(ctx context.Context, count bool) error {
+func (v *verification) pending(ctx context.Context) error {
 	for next := v.low; next <= v.high; {
 		batch, err := jetstreamext.GetBatch(ctx, v.bus.js, RequestStream(v.agent), scanBatch, jetstreamext.GetBatchSeq(next))
 		if err != nil {
@@ -244,10 +254,8 @@ func (v *verification) pending(ctx context.Context, count bool) error {
 			for _, earlier := range parseSequences(msg.Header.Get(HeaderOriginEarlier)) {
 				v.mark(earlier, time.Time{})
 			}
-			if count {
-				v.report.Pending++
-				v.progress.add(1)
-			}
+			v.report.Pending++
+			v.progress.add(1)
 		}
 		if last == 0 || last > v.high {
 			return nil
