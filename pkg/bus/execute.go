@@ -136,12 +136,12 @@ func (p *Pool) decide(ctx context.Context, d *delivery) outcome {
 	if o, known := p.lookBack(ctx, d); known {
 		return o
 	}
-	if crashes := d.history.crashes(d.job.Deliveries); crashes > 0 {
-		if crashes >= p.o.MaxCrashes {
-			return outcome{verdict: VerdictPoison, err: errPoison}
-		}
-		// What crashed a worker before runs alone among its like, so that one bad
-		// request does not make others, which died with it, look as bad.
+	switch crashes := d.history.crashes(d.job.Deliveries); {
+	case crashes >= p.o.MaxCrashes:
+		return outcome{verdict: VerdictPoison, err: errPoison}
+	case crashes > 0 && crashes == p.o.MaxCrashes-1:
+		// What one more crash would condemn runs alone among its like, so that one bad
+		// request does not condemn others, which died with it.
 		if !p.takeSuspect() {
 			return outcome{verdict: VerdictHeld, err: resilience.RetryAfter(errNotAlone, jitter(suspectDelay))}
 		}

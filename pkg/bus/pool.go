@@ -123,7 +123,7 @@ type Pool struct {
 	running sync.WaitGroup
 	fault   error // why the broker cannot serve pulls, until it can
 	ended   bool  // nothing is taken any more
-	suspect bool  // a request that crashed a worker before is being executed
+	suspect bool  // a request that one more crash would condemn is being executed
 }
 
 // NewPool makes a pool. Nothing is fetched before [Pool.Run]. It returns [ErrInvalid]
