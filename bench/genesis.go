@@ -76,7 +76,7 @@ func pool(b *bus.Bus, name string, size int, a agents.Agent, done func(bus.Settl
 				return bus.Answer{}, err
 			}
 			return bus.Answer{
-				Output: r.Output, Rung: r.Rung, Provider: r.Provider, Degraded: r.Degraded, Retries: r.RetryCount,
+				Output: r.Output, Valid: r.Valid(), Rung: r.Rung, Provider: r.Provider, Degraded: r.Degraded, Retries: r.RetryCount,
 				Usage: bus.Usage{InputTokens: r.Usage.InputTokens, OutputTokens: r.Usage.OutputTokens},
 			}, nil
 		},

@@ -56,8 +56,9 @@ func (b *bench) jobs(ctx context.Context, durability string, size int) error {
 	}{
 		{"publish", side{"raw", empty, timed(publishRaw)}, side{"genesis", empty, timed(publishOurs)}, target{}},
 		{"publish by 256 callers", side{"raw", empty, timed(publishRaw)}, side{"genesis", empty, timed(publishCalls)}, target{}},
-		{"consume", side{"raw", filled(rawAgent), a.rawWork(nil)}, side{"genesis", filled(genesisAgent), a.work(nil)}, target{}},
-		{"both", side{"raw", empty, a.rawWork(publishRaw)}, side{"genesis", empty, a.work(publishOurs)}, target{AtLeast: 0.9}},
+		{"consume", side{"raw", filled(rawAgent), a.rawWork(nil, false)}, side{"genesis", filled(genesisAgent), a.work(nil)}, target{}},
+		{"both", side{"raw", empty, a.rawWork(publishRaw, false)}, side{"genesis", empty, a.work(publishOurs)}, target{AtLeast: 0.9}},
+		{"both, same results", side{"raw", empty, a.rawWork(publishRaw, true)}, side{"genesis", empty, a.work(publishOurs)}, target{}},
 	} {
 		name := fmt.Sprintf("%s %d B %s", durability, size, phase.name)
 		if !b.wants(name) {
@@ -116,11 +117,12 @@ func (c *countdown) until(ctx context.Context, f func(context.Context, int) erro
 	}
 }
 
-// rawWork runs the raw worker beside f until it has done n jobs.
-func (a *arena) rawWork(f func(context.Context, int) error) func(context.Context, int) (time.Duration, error) {
+// rawWork runs the raw worker beside f until it has done n jobs; with contract its
+// results are those of the wire contract.
+func (a *arena) rawWork(f func(context.Context, int) error, contract bool) func(context.Context, int) (time.Duration, error) {
 	return func(ctx context.Context, n int) (took time.Duration, err error) {
 		c := newCountdown(n)
-		w := &rawWorker{nc: a.rawWorker, agent: rawAgent, done: c.one}
+		w := &rawWorker{nc: a.rawWorker, agent: rawAgent, contract: contract, done: c.one}
 		err = working(ctx, func(ctx context.Context) (err error) {
 			took, err = c.until(ctx, f, n)
 			return err

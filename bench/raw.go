@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -82,6 +85,9 @@ type rawWorker struct {
 	nc    *nats.Conn
 	js    jetstream.JetStream
 	agent string
+	// contract makes it write what the wire contract wants of a result: metadata, and
+	// headers that say which message it answers.
+	contract bool
 	// done is called after each message.
 	done func()
 
@@ -166,13 +172,20 @@ func (w *rawWorker) answer(ctx context.Context, msg jetstream.Msg) error {
 	}
 	subject := msg.Subject()
 	id := subject[strings.LastIndexByte(subject, '.')+1:]
-	r := rawResult{ID: id, Agent: w.agent, Success: true}
-	r.Output.Text = q.Prompt
-	data, err := json.Marshal(r)
+	m := nats.NewMsg(bus.ResultSubject(w.agent, id))
+	var err error
+	if w.contract {
+		m.Data, err = contractResult(m.Header, msg, w.agent, id, q.Prompt)
+	} else {
+		r := rawResult{ID: id, Agent: w.agent, Success: true}
+		r.Output.Text = q.Prompt
+		m.Data, err = json.Marshal(r)
+	}
 	if err != nil {
 		return err
 	}
-	if _, err := w.js.Publish(ctx, bus.ResultSubject(w.agent, id), data, jetstream.WithExpectLastSequencePerSubject(0)); err != nil {
+	data := m.Data
+	if _, err := w.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(0)); err != nil {
 		return err
 	}
 	if reply := msg.Headers().Get(headerReply); reply != "" {
@@ -181,4 +194,29 @@ func (w *rawWorker) answer(ctx context.Context, msg jetstream.Msg) error {
 		}
 	}
 	return msg.Ack()
+}
+
+// contractResult is the result that Genesis would store, written by the plainest means.
+func contractResult(h nats.Header, msg jetstream.Msg, agent, id, text string) ([]byte, error) {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	output, err := json.Marshal(map[string]string{"text": text})
+	if err != nil {
+		return nil, err
+	}
+	h.Set(bus.HeaderOriginStream, meta.Stream)
+	h.Set(bus.HeaderOriginSequence, strconv.FormatUint(meta.Sequence.Stream, 10))
+	h.Set(bus.HeaderOriginSubject, msg.Subject())
+	h.Set(bus.HeaderOriginTime, meta.Timestamp.UTC().Format(time.RFC3339Nano))
+	sum := sha256.Sum256(msg.Data())
+	h.Set(bus.HeaderDigest, base64.RawURLEncoding.EncodeToString(sum[:16]))
+	return json.Marshal(bus.Result{
+		ID: id, Agent: agent, Success: true, Output: output,
+		Meta: bus.ResultMeta{
+			Rung: "primary", Provider: "echo", Deliveries: meta.NumDelivered, Worker: "bench",
+			QueuedMS: time.Since(meta.Timestamp).Milliseconds(),
+		},
+	})
 }

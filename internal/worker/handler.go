@@ -23,7 +23,7 @@ func handler(agent agents.Agent, timeout time.Duration) bus.Handler {
 		result, err := resilience.Get(ctx, bound, func(ctx context.Context) (agents.Result, error) {
 			return agent.Handle(ctx, task(job))
 		})
-		if err == nil {
+		if err == nil && !result.Valid() {
 			err = checkOutput(result.Output)
 		}
 		if err != nil {
@@ -55,7 +55,7 @@ func task(job *bus.Job) agents.Task {
 
 func answer(r *agents.Result) bus.Answer {
 	a := bus.Answer{
-		Output: r.Output, Rung: r.Rung, Provider: r.Provider, Degraded: r.Degraded, Retries: r.RetryCount,
+		Output: r.Output, Valid: r.Valid(), Rung: r.Rung, Provider: r.Provider, Degraded: r.Degraded, Retries: r.RetryCount,
 		Usage: bus.Usage{InputTokens: r.Usage.InputTokens, OutputTokens: r.Usage.OutputTokens},
 	}
 	if a.Rung == "" { // an agent that is no ladder is its own only rung

@@ -109,10 +109,22 @@ type Result struct {
 
 	// Usage is what the answer consumed of a model.
 	Usage Usage
+
+	// made is the output as this package wrote it.
+	made json.RawMessage
+}
+
+// written is a Result whose output this package wrote, byte by byte, as a JSON object.
+func written(output json.RawMessage) Result { return Result{Output: output, made: output} }
+
+// Valid reports whether Output is known to be a JSON object, because this package
+// wrote it and nobody replaced it. Of any other output nothing is known.
+func (r *Result) Valid() bool {
+	return len(r.Output) > 0 && len(r.made) == len(r.Output) && &r.made[0] == &r.Output[0]
 }
 
 // Text returns the result {"text": s}. Bytes of s that are not UTF-8 become
 // U+FFFD, as encoding/json does it.
 func Text(s string) Result {
-	return Result{Output: textOutput(s)}
+	return written(textOutput(s))
 }

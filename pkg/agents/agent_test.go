@@ -33,3 +33,24 @@ func TestStaticAlwaysAnswersTheSame(t *testing.T) {
 		sameJSON(t, result.Output, `{"text":"busy, \"soon\""}`)
 	}
 }
+
+func TestOnlyAnOutputOfThisPackageIsKnownToBeValid(t *testing.T) {
+	mine := agents.Text("hi")
+	if !mine.Valid() {
+		t.Error("Text: got an output that is not known to be valid")
+	}
+	copied := mine
+	if !copied.Valid() {
+		t.Error("a copy of Text: got an output that is not known to be valid")
+	}
+	for name, output := range map[string]string{"another output": `{"text":"ha"}`, "no JSON": "nonsense", "none": ""} {
+		r := mine
+		if r.Output = []byte(output); r.Valid() {
+			t.Errorf("%s: got valid, want not known", name)
+		}
+	}
+	r := mine
+	if r.Output = mine.Output[:len(mine.Output)-1]; r.Valid() {
+		t.Error("a part of the output: got valid, want not known")
+	}
+}

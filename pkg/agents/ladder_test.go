@@ -93,8 +93,12 @@ func TestLadderAnswersFromTheFirstRungThatCan(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tt.want.Output = agents.Text("ok").Output
-			if !reflect.DeepEqual(got, tt.want) {
+			if string(got.Output) != `{"text":"ok"}` {
+				t.Errorf("output: got %s", got.Output)
+			}
+			tt.want.Output, got.Output = nil, nil
+			if got.Rung != tt.want.Rung || got.Provider != tt.want.Provider || got.Degraded != tt.want.Degraded ||
+				got.RetryCount != tt.want.RetryCount || got.Usage != tt.want.Usage {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})

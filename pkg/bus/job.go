@@ -36,7 +36,9 @@ type Job struct {
 // An Answer is what a handler makes of a Job.
 type Answer struct {
 	// Output is a JSON object.
-	Output   json.RawMessage
+	Output json.RawMessage
+	// Valid says that Output is known to be one; it is stored without another look.
+	Valid    bool
 	Rung     string
 	Provider string
 	Degraded bool

@@ -32,6 +32,8 @@ type Result struct {
 	Output  json.RawMessage `json:"output"` // a JSON object, or null after a failure
 	Error   *ResultError    `json:"error"`
 	Meta    ResultMeta      `json:"metadata"`
+
+	valid bool // Output is known to be a JSON object
 }
 
 // A ResultError is why a request failed. Retryable tells a client whether sending

@@ -11,7 +11,7 @@ import (
 func (r *Result) encode() ([]byte, error) {
 	output := []byte("null")
 	if len(r.Output) > 0 {
-		if firstByte(r.Output) != '{' || !json.Valid(r.Output) {
+		if !r.valid && (firstByte(r.Output) != '{' || !json.Valid(r.Output)) {
 			return nil, fmt.Errorf("%w: the output of %s is not a JSON object", ErrInvalid, r.ID)
 		}
 		output = r.Output

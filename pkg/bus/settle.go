@@ -76,7 +76,7 @@ func (p *Pool) settleMessage(e *execution, how func() error) {
 // succeed stores the result.
 func (p *Pool) succeed(ctx context.Context, d *delivery, o outcome) outcome {
 	r := p.result(d, o)
-	r.Success, r.Output = true, o.answer.Output
+	r.Success, r.Output, r.valid = true, o.answer.Output, o.answer.Valid
 	if len(r.Output) == 0 {
 		r.Output = []byte("{}")
 	}
