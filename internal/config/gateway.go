@@ -10,7 +10,7 @@ type Gateway struct {
 	KeysFile string `yaml:"keys_file" example:"/etc/genesis/keys.json"`
 	// MaxBody is the largest request body accepted. Default: 1MiB.
 	MaxBody Size `yaml:"max_body" min:"1KiB" max:"64MiB"`
-	// MaxWaiters is how many callers may wait for a result at once; the next gets 503. Default: 20000.
+	// MaxWaiters is how many callers may wait for a result at once; the next is answered 202 at once, its request accepted all the same. Default: 20000.
 	MaxWaiters int `yaml:"max_waiters" min:"1" max:"1000000"`
 	// RateLimit bounds each client. Default: no limit.
 	RateLimit RateLimit `yaml:"rate_limit"`
