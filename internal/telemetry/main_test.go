@@ -3,7 +3,7 @@ package telemetry
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"genesis/pkg/bus/bustest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { bustest.Main(m) }
