@@ -20,6 +20,7 @@ type Agent struct {
 	deadLetters  map[bus.Verdict]prometheus.Counter
 	degraded     *bounded[prometheus.Counter]
 	rejected     *bounded[prometheus.Counter]
+	window       *window
 }
 
 // methodHandles are the metrics of one method of an agent.
@@ -39,6 +40,7 @@ func (w *Worker) Agent(name string) *Agent {
 		deadLetters:  make(map[bus.Verdict]prometheus.Counter),
 		degraded:     newBounded(maxRungs, func(rung string) prometheus.Counter { return w.degraded.WithLabelValues(name, rung) }),
 		rejected:     newBounded(maxCauses, func(cause string) prometheus.Counter { return w.rejected.WithLabelValues(name, cause) }),
+		window:       w.errorRates.window(name),
 	}
 	for verdict, reason := range deadReasons() {
 		a.deadLetters[verdict] = w.deadLetters.WithLabelValues(name, reason)
@@ -77,6 +79,7 @@ func (a *Agent) Observe(s bus.Settlement) {
 	switch s.Verdict {
 	case bus.VerdictSuccess:
 		m.success.Inc()
+		a.window.add(false)
 		if s.Degraded {
 			a.degraded.get(s.Rung).Inc()
 		}
@@ -86,12 +89,15 @@ func (a *Agent) Observe(s bus.Settlement) {
 		a.rejected.get(cause(s.Err)).Inc()
 	case bus.VerdictPermanent, bus.VerdictExhausted, bus.VerdictMalformed, bus.VerdictPanic, bus.VerdictPoison:
 		m.failure.Inc()
+		a.window.add(true)
 		a.deadLetters[s.Verdict].Inc()
 	case bus.VerdictExpired:
 		m.expired.Inc()
+		a.window.add(true)
 	case bus.VerdictAnswered:
 		if errors.Is(s.Err, bus.ErrCancelled) {
 			m.cancelled.Inc()
+			a.window.add(false)
 		}
 	case bus.VerdictDraining, bus.VerdictHeld, bus.VerdictDuplicate: // no end
 	}

@@ -29,8 +29,9 @@ type Worker struct {
 	degraded     *prometheus.CounterVec
 	rejected     *prometheus.CounterVec
 
-	policies policies
-	slots    slots
+	policies   policies
+	slots      slots
+	errorRates *errorRates
 }
 
 // NewWorker registers the metrics of a worker.
@@ -70,7 +71,8 @@ func NewWorker(r *Registry) *Worker {
 		},
 	}
 	w.policies = newPolicies(w.retries, counter)
-	r.MustRegister(&w.slots)
+	w.errorRates = newErrorRates()
+	r.MustRegister(&w.slots, w.errorRates)
 	return w
 }
 
