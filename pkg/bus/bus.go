@@ -31,6 +31,9 @@ type Options struct {
 	InProcess nats.InProcessConnProvider
 	// Wait bounds the wait for the broker at the start; 0 means 30 s, below 0 for ever.
 	Wait time.Duration
+	// Background makes Connect return without waiting: the connection is made when the
+	// broker comes. Until then every method fails at once with [ErrUnavailable].
+	Background bool
 	// GroupCommit publishes what waits at the same time as one atomic batch. It pays
 	// on a broker that syncs every write (durability strict), and costs elsewhere.
 	GroupCommit bool
@@ -55,13 +58,16 @@ type Bus struct {
 // answers, when ctx ends, or when Options.Wait has passed; its error says what to
 // check. A connection that breaks later heals by itself, for ever; what is published
 // meanwhile fails at once with [ErrUnavailable] and is not sent later behind the
-// caller's back.
+// caller's back. With Options.Background it returns after one attempt, successful or not.
 func Connect(ctx context.Context, o Options) (*Bus, error) {
 	if o.URL == "" {
 		o.URL = DefaultURL
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Background {
+		return o.connectInBackground()
 	}
 	wait := o.Wait
 	if wait == 0 {
@@ -191,7 +197,8 @@ func (b *Bus) JetStream() jetstream.JetStream { return b.js }
 // Connected reports whether the broker can be reached right now.
 func (b *Bus) Connected() bool { return b.nc.IsConnected() }
 
-// MaxPayload is the largest message that the broker takes, in bytes.
+// MaxPayload is the largest message that the broker takes, in bytes; 0 before the first
+// connection.
 func (b *Bus) MaxPayload() int64 { return b.nc.MaxPayload() }
 
 // Close flushes what was published and closes the connection. It waits at most two seconds.

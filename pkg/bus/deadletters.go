@@ -16,6 +16,9 @@ type DeadLetterFilter struct {
 	Fingerprint string
 	// Before and After bound the time of the last failure; zero does not.
 	Before, After time.Time
+	// AfterSequence leaves out the dead letters up to that place in their stream, without
+	// reading them; 0 leaves out none.
+	AfterSequence uint64
 }
 
 func (f DeadLetterFilter) subject() string {
@@ -49,7 +52,7 @@ func (b *Bus) DeadLetters(ctx context.Context, f DeadLetterFilter) iter.Seq2[Dea
 			yield(DeadLetter{}, err)
 			return
 		}
-		err := b.scan(ctx, StreamDeadLetters, f.subject(), true, func(msg jetstream.Msg) error {
+		err := b.scanAfter(ctx, StreamDeadLetters, f.subject(), f.AfterSequence, true, func(msg jetstream.Msg) error {
 			meta, err := msg.Metadata()
 			if err != nil {
 				return err

@@ -164,6 +164,9 @@ const deadLetterRoom = 4096
 // checkSize refuses a request that could not become a dead letter.
 func (b *Bus) checkSize(msg *nats.Msg) error {
 	limit := b.nc.MaxPayload()
+	if limit == 0 { // never connected yet: nobody knows
+		return fmt.Errorf("publish: %w: %w", ErrUnavailable, nats.ErrDisconnected)
+	}
 	room := min(deadLetterRoom, limit/4)
 	if int64(len(msg.Data)) > limit-room {
 		return fmt.Errorf("%w: %d bytes; the broker takes %d with all headers, of which %d are kept free",

@@ -19,15 +19,27 @@ var errStopScan = errors.New("stop")
 // starts, oldest first. With headersOnly the payloads are left out. The set is frozen
 // at the start: what is added later is not seen.
 func (b *Bus) scan(ctx context.Context, stream, filter string, headersOnly bool, f func(jetstream.Msg) error) error {
+	return b.scanAfter(ctx, stream, filter, 0, headersOnly, f)
+}
+
+// scanAfter is scan for the messages after a sequence; those before cost nothing.
+func (b *Bus) scanAfter(ctx context.Context, stream, filter string, after uint64, headersOnly bool, f func(jetstream.Msg) error) error {
 	s, err := b.js.Stream(ctx, stream)
 	if err != nil {
 		return readError("read "+stream, err)
 	}
 	last := s.CachedInfo().State.LastSeq
-	c, err := b.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
+	if after >= last {
+		return nil
+	}
+	cfg := jetstream.ConsumerConfig{
 		Description: "Genesis: reading", FilterSubject: filter, AckPolicy: jetstream.AckNonePolicy,
 		HeadersOnly: headersOnly, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
-	})
+	}
+	if after > 0 {
+		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, after+1
+	}
+	c, err := b.js.CreateConsumer(ctx, stream, cfg)
 	if err != nil {
 		return readError("read "+stream, err)
 	}

@@ -1,0 +1,185 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// streamState is what a survey reads of a stream. The broker tells much more, and
+// decoding all of it is most of the work of the client library's listing.
+type streamState struct {
+	Config struct {
+		Name        string `json:"name"`
+		MaxMessages int64  `json:"max_msgs"`
+		MaxBytes    int64  `json:"max_bytes"`
+		Discard     string `json:"discard"`
+		Replicas    int    `json:"num_replicas"`
+	} `json:"config"`
+	State struct {
+		Messages      uint64    `json:"messages"`
+		Bytes         uint64    `json:"bytes"`
+		FirstSequence uint64    `json:"first_seq"`
+		LastSequence  uint64    `json:"last_seq"`
+		FirstTime     time.Time `json:"first_ts"`
+	} `json:"state"`
+	Cluster *struct {
+		Leader   string `json:"leader"`
+		Replicas []struct {
+			Name    string `json:"name"`
+			Current bool   `json:"current"`
+			Offline bool   `json:"offline"`
+		} `json:"replicas"`
+	} `json:"cluster"`
+	At time.Time `json:"ts"`
+}
+
+// listStreams reads the state of all streams, page by page.
+func (s *survey) listStreams(ctx context.Context) error {
+	for offset := 0; ; {
+		var page struct {
+			apiAnswer
+			Total   int               `json:"total"`
+			Limit   int               `json:"limit"`
+			Streams []streamState     `json:"streams"`
+			Missing []string          `json:"missing"`
+			Offline map[string]string `json:"offline"`
+		}
+		ask := append(strconv.AppendInt([]byte(`{"offset":`), int64(offset), 10), '}')
+		if err := s.bus.askBroker(ctx, "$JS.API.STREAM.LIST", ask, &page); err != nil {
+			return err
+		}
+		for i := range page.Streams {
+			s.addStream(&page.Streams[i], slices.Contains(page.Missing, page.Streams[i].Config.Name))
+		}
+		for _, name := range page.Missing {
+			s.addMissing(name, page.Offline[name])
+		}
+		offset += max(page.Limit, 1)
+		if offset >= page.Total {
+			return nil
+		}
+	}
+}
+
+// ours reports whether a stream belongs to Genesis.
+func ours(stream string) bool {
+	return strings.HasPrefix(stream, "GENESIS_") || strings.HasPrefix(stream, "KV_genesis_")
+}
+
+func (s *survey) addStream(t *streamState, missing bool) {
+	if s.result.At.Before(t.At) {
+		s.result.At = t.At
+	}
+	if missing || !ours(t.Config.Name) {
+		return
+	}
+	out := StreamSurvey{
+		Name: t.Config.Name, Messages: t.State.Messages, Bytes: t.State.Bytes,
+		FirstSequence: t.State.FirstSequence, LastSequence: t.State.LastSequence,
+		MaxMessages: t.Config.MaxMessages, MaxBytes: t.Config.MaxBytes,
+		DiscardOld: t.Config.Discard != "new", Replicas: t.Config.Replicas,
+	}
+	if t.State.Messages > 0 {
+		out.FirstTime = t.State.FirstTime
+	}
+	if t.Cluster != nil && s.bus.nc.ConnectedClusterName() != "" {
+		out.Clustered, out.Leader = true, t.Cluster.Leader
+		for _, r := range t.Cluster.Replicas {
+			if r.Offline || !r.Current {
+				out.Offline = append(out.Offline, r.Name)
+			}
+		}
+		slices.Sort(out.Offline)
+	}
+	s.result.Streams = append(s.result.Streams, out)
+	if _, ok := AgentOfStream(out.Name); ok {
+		s.queues = append(s.queues, *t)
+	}
+}
+
+// addMissing adds a stream that the broker knows by name only.
+func (s *survey) addMissing(name, why string) {
+	if !ours(name) {
+		return
+	}
+	if why == "" {
+		why = "no server leads it: too few of its replicas are up"
+	}
+	out := StreamSurvey{Name: name, Clustered: s.bus.nc.ConnectedClusterName() != "", Problem: why}
+	s.result.Streams = append(s.result.Streams, out)
+	if agent, ok := AgentOfStream(name); ok {
+		for _, lane := range Lanes() {
+			s.result.Lanes = append(s.result.Lanes, LaneSurvey{Agent: agent, Lane: lane, Problem: why})
+		}
+	}
+}
+
+// readAccount reads what the account keeps on disk. With tiers, which a cluster's
+// operator may set for each number of replicas, the sum of them counts.
+func (s *survey) readAccount(ctx context.Context) error {
+	type usage struct {
+		Storage int64 `json:"storage"`
+		Limits  struct {
+			Storage int64 `json:"max_storage"`
+		} `json:"limits"`
+	}
+	var account struct {
+		apiAnswer
+		usage
+		Tiers map[string]usage `json:"tiers"`
+	}
+	if err := s.bus.askBroker(ctx, "$JS.API.INFO", nil, &account); err != nil {
+		return err
+	}
+	s.result.Storage, s.result.StorageLimit = account.Storage, max(account.Limits.Storage, 0)
+	if len(account.Tiers) > 0 {
+		s.result.StorageLimit = 0
+	}
+	for _, t := range account.Tiers {
+		if t.Limits.Storage <= 0 { // one without a limit: there is none
+			s.result.StorageLimit = 0
+			break
+		}
+		s.result.StorageLimit += t.Limits.Storage
+	}
+	s.result.Server, s.result.Cluster = s.bus.nc.ConnectedServerName(), s.bus.nc.ConnectedClusterName()
+	return nil
+}
+
+// apiAnswer is the part that all answers of the broker's API share.
+type apiAnswer struct {
+	Error *jetstream.APIError `json:"error"`
+}
+
+func (a *apiAnswer) failure() error {
+	if a.Error == nil {
+		return nil
+	}
+	return a.Error
+}
+
+// askBroker asks the broker's API and decodes its answer. Errors: [ErrUnavailable].
+func (b *Bus) askBroker(ctx context.Context, subject string, ask []byte, answer interface{ failure() error }) error {
+	resp, err := b.nc.RequestWithContext(ctx, subject, ask)
+	if errors.Is(err, nats.ErrNoResponders) {
+		err = jetstream.ErrJetStreamNotEnabled
+	}
+	if err == nil {
+		err = json.Unmarshal(resp.Data, answer)
+	}
+	if err == nil {
+		err = answer.failure()
+	}
+	if err != nil {
+		return readError("ask the broker", err)
+	}
+	return nil
+}
