@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -16,11 +17,13 @@ const watchPatience = 2 * time.Second
 // A follower is told what is in a bucket and how it changes. Its functions are called
 // one at a time; a nil one is not.
 type follower struct {
-	begin func()                          // a watch begins: all keys will be told anew
-	told  func(e jetstream.KeyValueEntry) // one key: its value, or that it is gone
-	ready func()                          // all that was there when the watch began is told
-	lost  func()                          // the connection is lost
-	tick  func(ctx context.Context)       // some time has passed
+	keys   string                          // those to be told of, as a pattern; empty: all
+	begin  func()                          // a watch begins: all keys will be told anew
+	told   func(e jetstream.KeyValueEntry) // one key: its value, or that it is gone
+	ready  func()                          // all that was there when the watch began is told
+	lost   func()                          // the connection is lost, or the watch
+	silent func() bool                     // asked before each tick: the watch tells nothing though it should
+	tick   func(ctx context.Context)       // some time has passed
 }
 
 // follow tells a follower of a bucket until ctx ends. While the broker is away it only
@@ -31,7 +34,7 @@ func (b *Bus) follow(ctx context.Context, bucket string, every time.Duration, f 
 	defer b.nc.RemoveStatusListener(status)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	w := bucketWatch{bus: b, bucket: bucket}
+	w := bucketWatch{bus: b, bucket: bucket, keys: f.keys}
 	defer w.end()
 	for {
 		if w.updates == nil && b.nc.IsConnected() && w.begin(ctx) {
@@ -44,6 +47,7 @@ func (b *Bus) follow(ctx context.Context, bucket string, every time.Duration, f 
 			switch {
 			case !open:
 				w.end()
+				call(f.lost)
 			case e == nil:
 				call(f.ready)
 			default:
@@ -57,6 +61,10 @@ func (b *Bus) follow(ctx context.Context, bucket string, every time.Duration, f 
 			}
 			continue
 		case <-ticker.C:
+		}
+		if f.silent != nil && w.updates != nil && f.silent() {
+			w.end()
+			call(f.lost)
 		}
 		if f.tick != nil {
 			f.tick(ctx)
@@ -74,6 +82,7 @@ func call(f func()) {
 type bucketWatch struct {
 	bus     *Bus
 	bucket  string
+	keys    string
 	updates <-chan jetstream.KeyValueEntry // nil: there is no watch
 	stop    context.CancelFunc
 	failed  time.Time // when a watch could not be made; the next try comes later
@@ -89,7 +98,7 @@ func (w *bucketWatch) begin(ctx context.Context) bool {
 	kv, err := w.bus.bucket(ctx, w.bucket)
 	if err == nil {
 		var watcher jetstream.KeyWatcher
-		if watcher, err = kv.WatchAll(ctx); err == nil {
+		if watcher, err = kv.Watch(ctx, cmp.Or(w.keys, jetstream.AllKeys)); err == nil {
 			w.updates, w.stop = watcher.Updates(), stop
 			if !impatient.Stop() {
 				w.end()
@@ -120,6 +129,11 @@ func (w *bucketWatch) end() {
 
 // entries reads what a bucket holds.
 func (b *Bus) entries(ctx context.Context, bucket string) ([]jetstream.KeyValueEntry, error) {
+	return b.entriesOf(ctx, bucket, jetstream.AllKeys)
+}
+
+// entriesOf reads what a bucket holds at the keys of a pattern.
+func (b *Bus) entriesOf(ctx context.Context, bucket, keys string) ([]jetstream.KeyValueEntry, error) {
 	op := "read bucket " + bucket
 	kv, err := b.bucket(ctx, bucket)
 	if err != nil {
@@ -128,7 +142,7 @@ func (b *Bus) entries(ctx context.Context, bucket string) ([]jetstream.KeyValueE
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	w := bucketWatch{bus: b, bucket: bucket, stop: cancel}
-	watcher, err := kv.WatchAll(ctx, jetstream.IgnoreDeletes())
+	watcher, err := kv.Watch(ctx, keys, jetstream.IgnoreDeletes())
 	if err != nil {
 		return nil, readError(op, err)
 	}
