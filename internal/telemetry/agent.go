@@ -13,7 +13,7 @@ import (
 // up beforehand, so that counting costs well under a microsecond.
 type Agent struct {
 	methods      *bounded[methodHandles]
-	wait         prometheus.Observer
+	wait         *durations
 	retries      prometheus.Counter
 	timeouts     prometheus.Counter
 	redeliveries prometheus.Counter
@@ -26,14 +26,14 @@ type Agent struct {
 // methodHandles are the metrics of one method of an agent.
 type methodHandles struct {
 	success, failure, expired, cancelled prometheus.Counter
-	duration                             prometheus.Observer
+	duration                             *durations
 }
 
 // Agent returns the counters of an agent. What is certain to be asked for is there
 // with its zero from the start, so that a rate sees the first event.
 func (w *Worker) Agent(name string) *Agent {
 	a := &Agent{
-		wait:         w.wait.WithLabelValues(name),
+		wait:         newDurations(w.wait.WithLabelValues(name)),
 		retries:      w.retries.WithLabelValues(name),
 		timeouts:     w.timeouts.WithLabelValues(name),
 		redeliveries: w.redeliveries.WithLabelValues(name),
@@ -49,7 +49,7 @@ func (w *Worker) Agent(name string) *Agent {
 		status := func(s string) prometheus.Counter { return w.requests.WithLabelValues(name, method, s) }
 		return methodHandles{
 			success: status("success"), failure: status("failure"), expired: status("expired"), cancelled: status("cancelled"),
-			duration: w.duration.WithLabelValues(name, method),
+			duration: newDurations(w.duration.WithLabelValues(name, method)),
 		}
 	}, bus.MethodExecute)
 	return a
@@ -108,9 +108,9 @@ func (a *Agent) time(s *bus.Settlement, m methodHandles) {
 	if s.Duration <= 0 || s.Verdict == bus.VerdictRejected {
 		return
 	}
-	m.duration.Observe(s.Duration.Seconds())
+	m.duration.observe(s.Duration, s.Job.Traceparent)
 	if s.Job.Attempt == 1 && s.Verdict != bus.VerdictDraining && s.Verdict != bus.VerdictHeld {
-		a.wait.Observe(s.Queued.Seconds())
+		a.wait.observe(s.Queued, s.Job.Traceparent)
 	}
 }
 

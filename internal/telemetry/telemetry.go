@@ -34,8 +34,8 @@ func NewRegistry(program, version string) *Registry {
 	return r
 }
 
-// Handler serves the metrics in the formats of Prometheus. It answers at most two
-// scrapes at a time.
+// Handler serves the metrics in the formats of Prometheus: in OpenMetrics to who asks
+// for it, with exemplars, else in plain text. It answers at most two scrapes at a time.
 func (r *Registry) Handler() http.Handler {
-	return promhttp.HandlerFor(r.Registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Registry: r.Registry})
+	return promhttp.HandlerFor(r.Registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Registry: r.Registry, EnableOpenMetrics: true})
 }
