@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"runtime"
+	"slices"
 	"time"
 
+	"genesis/internal/telemetry"
 	"genesis/pkg/resilience"
 )
 
@@ -78,50 +79,73 @@ type health struct {
 	Infrastructure infrastructure       `json:"infrastructure"`
 }
 
+// component is how this worker serves one agent.
 type component struct {
+	// Healthy says that it can execute requests: the worker is ready, and not every way
+	// to answer is shut by a breaker.
 	Healthy    bool `json:"healthy"`
 	Slots      int  `json:"slots"`
 	SlotsInUse int  `json:"slots_in_use"`
+	// Requests ended within the last minute, Errors of them in a failure; ErrorRate is
+	// their share, 0 without requests.
+	Requests  uint64  `json:"requests"`
+	Errors    uint64  `json:"errors"`
+	ErrorRate float64 `json:"error_rate"`
+	// OpenBreakers are those of its providers that are not called, in the order of the ladder.
+	OpenBreakers []string `json:"open_breakers"`
 }
 
 type infrastructure struct {
-	NATS      natsHealth                `json:"nats"`
+	NATS      telemetry.NATSHealth      `json:"nats"`
 	Breakers  []resilience.BreakerStats `json:"circuit_breakers"`
-	Resources resources                 `json:"resource_usage"`
-}
-
-type natsHealth struct {
-	Healthy    bool   `json:"healthy"`
-	URL        string `json:"url"`
-	Server     string `json:"server"`
-	Reconnects uint64 `json:"reconnects"`
-}
-
-type resources struct {
-	Goroutines int    `json:"goroutines"`
-	HeapBytes  uint64 `json:"heap_bytes"`
-	CPUs       int    `json:"cpus"`
+	Resources telemetry.ResourceUsage   `json:"resource_usage"`
 }
 
 func (s *Server) detailed(w http.ResponseWriter, _ *http.Request) {
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
-	nc, c := s.o.Bus.Conn(), s.checks()
+	c := s.checks()
 	h := health{
 		Timestamp: time.Now().UTC(), Version: s.o.Version, Uptime: time.Since(s.started).Seconds(),
 		Worker: s.o.Name, Ready: c.ready(), Draining: s.draining.Load(),
 		Components: make(map[string]component, len(s.pools)),
 		Infrastructure: infrastructure{
-			NATS:      natsHealth{c.NATS, nc.ConnectedUrlRedacted(), nc.ConnectedServerName(), nc.Stats().Reconnects},
-			Breakers:  s.guards.breakers.Stats(),
-			Resources: resources{runtime.NumGoroutine(), memory.HeapAlloc, runtime.GOMAXPROCS(0)},
+			NATS:      s.link.Health(),
+			Breakers:  append([]resilience.BreakerStats{}, s.guards.breakers.Stats()...), // never null
+			Resources: s.resources.Usage(),
 		},
 	}
 	for name, pool := range s.pools {
 		stats := pool.Stats()
-		h.Components[name] = component{c.ready(), stats.Slots, stats.InUse}
+		v := component{Slots: stats.Slots, SlotsInUse: stats.InUse}
+		if v.Requests, v.Errors = s.counters.Ended(name); v.Requests > 0 {
+			v.ErrorRate = float64(v.Errors) / float64(v.Requests)
+		}
+		shut := false
+		v.OpenBreakers, shut = s.openBreakers(name)
+		v.Healthy = c.ready() && !shut
+		h.Components[name] = v
 	}
 	writeJSON(w, http.StatusOK, h)
+}
+
+// openBreakers names the open breakers of the providers that an agent calls, and tells
+// whether they shut every rung of its ladder.
+func (s *Server) openBreakers(agent string) (open []string, all bool) {
+	open = []string{}
+	if !s.own {
+		return open, false // who knows what it calls
+	}
+	ladder := s.o.Config.Agents[agent].Ladder
+	all = len(ladder) > 0
+	for _, rung := range ladder {
+		b, guarded := s.guards.breakers.Get(rung.Provider)
+		switch {
+		case !guarded || b.State() != resilience.StateOpen:
+			all = false
+		case !slices.Contains(open, rung.Provider):
+			open = append(open, rung.Provider)
+		}
+	}
+	return open, all
 }
 
 func writeJSON(w http.ResponseWriter, code int, v any) {

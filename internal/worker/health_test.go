@@ -3,6 +3,7 @@ package worker
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 func TestAWorkerTellsItsHealth(t *testing.T) {
 	s := newSystem(t, "agents: {echo: {slots: 3, ladder: [{rung: primary, provider: echo}]}}\n")
-	w := s.start(t, nil)
+	w := s.start(t, func(o *Options) { o.DataDir = t.TempDir() })
 	if code, body, header := get(t, w.URL()+"/health/live"); code != 200 || body != `{"status":"alive"}`+"\n" || header.Get("Content-Type") != "application/json" {
 		t.Errorf("live: got %d %q %v", code, body, header)
 	}
@@ -29,17 +30,80 @@ func TestAWorkerTellsItsHealth(t *testing.T) {
 	if h.Version != "1.2.3" || h.Worker != "w1" || h.Uptime <= 0 || time.Since(h.Timestamp) > time.Minute || !h.Ready || h.Draining {
 		t.Errorf("detailed: got %+v", h)
 	}
-	if got, want := h.Components["echo"], (component{true, 3, 0}); got != want || len(h.Components) != 1 {
-		t.Errorf("components: got %+v, want echo %+v", h.Components, want)
+	if c := h.Components["echo"]; !c.Healthy || c.Slots != 3 || c.SlotsInUse != 0 || c.Requests != 0 || c.ErrorRate != 0 || len(c.OpenBreakers) != 0 || len(h.Components) != 1 {
+		t.Errorf("components: got %+v, want echo with 3 slots", h.Components)
 	}
-	if n := h.Infrastructure.NATS; !n.Healthy || n.Server != "bustest" {
+	if n := h.Infrastructure.NATS; !n.Healthy || n.Server != "bustest" || n.Since.IsZero() {
 		t.Errorf("infrastructure: got %+v", h.Infrastructure)
+	}
+	if r := h.Infrastructure.Resources; r.Process.RSSBytes == nil || r.Process.Goroutines == 0 || r.Host.MemoryBytes == nil || r.Host.Disk == nil {
+		t.Errorf("resource usage: got %+v", r)
 	}
 	for _, path := range []string{"/", "/health", "/debug/pprof/"} {
 		if code, _, _ := get(t, w.URL()+path); code != http.StatusNotFound {
 			t.Errorf("%s: got %d, want 404", path, code)
 		}
 	}
+}
+
+// An agent whose every way to answer is shut executes nothing; one with another way does.
+func TestAnAgentIsUnhealthyWhenBreakersShutItsEveryRung(t *testing.T) {
+	s := newSystem(t, `
+policies: {p: {breaker: {}}}
+providers: {llm: {kind: simulated, policy: p}, spare: {kind: echo, policy: p}}
+agents:
+  one: {ladder: [{rung: primary, provider: llm}, {rung: fallback, provider: llm}]}
+  two: {ladder: [{rung: primary, provider: llm}, {rung: fallback, provider: spare}]}
+  three: {ladder: [{rung: primary, provider: llm}, {rung: static, text: busy}]}
+worker: {agents: [one, two, three]}
+`)
+	w := s.start(t, nil)
+	components := func() map[string]component {
+		_, body, _ := get(t, w.URL()+"/health/detailed", "Authorization: Bearer secret")
+		var h health
+		if err := json.Unmarshal([]byte(body), &h); err != nil {
+			t.Fatalf("%s: %v", body, err)
+		}
+		return h.Components
+	}
+	await(t, "health", func() bool { return components()["one"].Healthy })
+	w.breaker(t, "llm").Isolate()
+	c := components()
+	if one := c["one"]; one.Healthy || !slices.Equal(one.OpenBreakers, []string{"llm"}) {
+		t.Errorf("one, without another way: got %+v, want it shut by llm", one)
+	}
+	if two := c["two"]; !two.Healthy || !slices.Equal(two.OpenBreakers, []string{"llm"}) {
+		t.Errorf("two, with a fallback: got %+v, want it healthy", two)
+	}
+	if !c["three"].Healthy {
+		t.Errorf("three, with a static text: got %+v, want it healthy", c["three"])
+	}
+	w.breaker(t, "spare").Isolate()
+	if two := components()["two"]; two.Healthy || !slices.Equal(two.OpenBreakers, []string{"llm", "spare"}) {
+		t.Errorf("two, with both shut: got %+v", two)
+	}
+}
+
+func TestHealthTellsWhatFailedInTheLastMinute(t *testing.T) {
+	s := newSystem(t, "agents: {probe: {delivery: {max_attempts: 1}, ladder: [{rung: primary, provider: probe}]}}\n")
+	w := s.start(t, nil)
+	for _, input := range []string{`{}`, `{"error":"no"}`, `{}`, `{}`} {
+		s.answerTo(t, "probe", s.ask(t, "probe", bus.Request{Input: []byte(input)}))
+	}
+	var h health
+	await(t, "the counts", func() bool {
+		_, body, _ := get(t, w.URL()+"/health/detailed", "Authorization: Bearer secret")
+		if err := json.Unmarshal([]byte(body), &h); err != nil {
+			t.Fatalf("%s: %v", body, err)
+		}
+		return h.Components["probe"].Requests == 4
+	})
+	if c := h.Components["probe"]; c.Errors != 1 || c.ErrorRate != 0.25 || !c.Healthy {
+		t.Errorf("got %+v, want one error in four requests", c)
+	}
+	s.awaitLease(t, "the same in the lease", func(l bus.WorkerLease) bool {
+		return l.Agents["probe"].Requests == 4 && l.Agents["probe"].Errors == 1
+	})
 }
 
 func TestDetailsAreForOperators(t *testing.T) {
@@ -87,6 +151,11 @@ func TestAWorkerWithoutItsBrokerIsNotReadyUntilItIsBack(t *testing.T) {
 	})
 	if code, _, _ := get(t, w.URL()+"/health/live"); code != 200 {
 		t.Errorf("live: got %d, want 200: it depends on nothing outside", code)
+	}
+	_, body, _ := get(t, w.URL()+"/health/detailed", "Authorization: Bearer secret")
+	var h health
+	if err := json.Unmarshal([]byte(body), &h); err != nil || h.Infrastructure.NATS.Healthy || h.Infrastructure.NATS.Since.Before(h.Timestamp.Add(-time.Minute)) || h.Components["echo"].Healthy {
+		t.Errorf("detailed: got %s (%v), want since when the broker is away", body, err)
 	}
 	s.server.Restart(t)
 	await(t, "readiness", func() bool { code, _, _ := get(t, w.URL()+"/health/ready"); return code == 200 })

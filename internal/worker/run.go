@@ -65,10 +65,10 @@ func (s *Server) execute(ctx context.Context) error {
 	return group.Wait()
 }
 
-// beside is what policies need besides calls: votes on breakers, leases of tokens, and
-// drills.
+// beside is what runs to the end of the drain: the lease of this worker, and what
+// policies need besides calls: votes on breakers, leases of tokens, and drills.
 func (s *Server) beside() []func(context.Context) error {
-	return append(s.guards.runs(),
+	return append(s.guards.runs(), s.announce, s.link.Run,
 		func(ctx context.Context) error { return s.o.Bus.ShareBreakers(ctx, s.guards.breakers, s.o.Name) },
 		func(ctx context.Context) error { return s.o.Bus.FollowChaos(ctx, s.guards.chaos) })
 }

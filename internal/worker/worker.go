@@ -49,6 +49,9 @@ type Options struct {
 	// Exit ends the process when a probe is told to; os.Exit in a program. Nil, and
 	// production, refuse it.
 	Exit func(code int)
+	// DataDir is the broker's, when that runs in this process: its disk is shown in the
+	// health. Empty: it is elsewhere.
+	DataDir string
 }
 
 // Server is a worker. Make it with [New], run it once.
@@ -64,6 +67,11 @@ type Server struct {
 	listener net.Listener
 	http     *http.Server
 	started  time.Time
+
+	link      *telemetry.Link
+	resources *telemetry.Resources
+	trips     trips
+	counters  *telemetry.Worker
 
 	running  atomic.Int32 // pools at work
 	draining atomic.Bool
@@ -87,11 +95,12 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		o: o, log: o.Log.With("worker", o.Name), registry: o.Registry,
 		pools: make(map[string]*bus.Pool), users: make(map[string][]*bus.Pool), started: time.Now(),
+		link: telemetry.NewLink(o.Bus), resources: telemetry.NewResources(o.DataDir),
 	}
 	metrics := telemetry.NewRegistry("worker", o.Version)
-	counters := telemetry.NewWorker(metrics)
+	s.counters = telemetry.NewWorker(metrics)
 	var err error
-	observer := resilience.JoinObservers(counters.ObservePolicy, policyLog(s.log), s.wakePools)
+	observer := resilience.JoinObservers(s.counters.ObservePolicy, policyLog(s.log), s.wakePools, s.trips.observe)
 	if s.guards, err = newGuards(o.Config, o.Name, o.Bus.TokenStore(), observer); err != nil {
 		return nil, err
 	}
@@ -105,7 +114,7 @@ func New(o Options) (*Server, error) {
 	if s.names, err = served(o, s.registry); err != nil {
 		return nil, err
 	}
-	if err := s.newPools(counters); err != nil {
+	if err := s.newPools(s.counters); err != nil {
 		return nil, err
 	}
 	s.http = s.newHTTP(metrics.Handler())
