@@ -30,6 +30,9 @@ type Command struct {
 	HTTP string
 	// Flags are further flags.
 	Flags []Flag
+	// Patient programs start without the broker: their bus connects when it comes, and
+	// they prepare it themselves (see [PrepareOnceThere]).
+	Patient bool
 	// Run blocks until all that it started has stopped. When ctx ends it drains
 	// and returns nil; the cause of ctx names the signal.
 	Run func(ctx context.Context, p *Program) error
@@ -94,7 +97,11 @@ func (c Command) execute(ctx context.Context, args []string, env func(string) (s
 	if err != nil {
 		return err
 	}
-	b, err := Connect(ctx, c.Name, cfg, log, nil)
+	connect := Connect
+	if c.Patient {
+		connect = ConnectLater
+	}
+	b, err := connect(ctx, c.Name, cfg, log, nil)
 	if err != nil {
 		if ctx.Err() != nil {
 			log.Info("stopped before it was ready", "reason", context.Cause(ctx))

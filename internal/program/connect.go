@@ -23,6 +23,27 @@ const envelopeRoom = 64 * config.KiB
 // when inProcess is not nil, and prepares it. name shows up in the broker's list of
 // connections. It waits for the broker as bus.Connect does. The caller closes the bus.
 func Connect(ctx context.Context, name string, cfg *config.Config, log *slog.Logger, inProcess nats.InProcessConnProvider) (*bus.Bus, error) {
+	b, err := bus.Connect(ctx, options(name, cfg, log, inProcess))
+	if err != nil {
+		return nil, err
+	}
+	if err := prepareWithin(ctx, b, cfg, log, preparePatience); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// ConnectLater is Connect for a program that has something to say while the broker is
+// away: it returns at once, with a bus that connects when the broker comes. The streams
+// on it are to be prepared then, by [PrepareOnceThere].
+func ConnectLater(ctx context.Context, name string, cfg *config.Config, log *slog.Logger, inProcess nats.InProcessConnProvider) (*bus.Bus, error) {
+	o := options(name, cfg, log, inProcess)
+	o.Background = true
+	return bus.Connect(ctx, o)
+}
+
+func options(name string, cfg *config.Config, log *slog.Logger, inProcess nats.InProcessConnProvider) bus.Options {
 	o := bus.Options{
 		Name:        "genesis-" + name,
 		Credentials: cfg.NATS.Credentials,
@@ -33,26 +54,32 @@ func Connect(ctx context.Context, name string, cfg *config.Config, log *slog.Log
 	if inProcess == nil {
 		o.URL = cfg.NATS.Address()
 	}
-	b, err := bus.Connect(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	if err := prepareOnceThere(ctx, b, cfg, log); err != nil {
-		b.Close()
-		return nil, err
-	}
-	return b, nil
+	return o
 }
 
-// prepareOnceThere prepares the broker, again and again while it is away: it may be
+// PrepareOnceThere prepares the broker as soon as it is there, however long that takes.
+// It returns an error when the broker refuses, and nil when ctx has ended.
+func PrepareOnceThere(ctx context.Context, b *bus.Bus, cfg *config.Config, log *slog.Logger) error {
+	err := prepareWithin(ctx, b, cfg, log, forEver)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// prepareWithin prepares the broker, again and again while it is away: it may be
 // restarted in this very moment, and a program that gives up helps nobody.
-func prepareOnceThere(ctx context.Context, b *bus.Bus, cfg *config.Config, log *slog.Logger) error {
-	for end := time.Now().Add(preparePatience); ; {
+func prepareWithin(ctx context.Context, b *bus.Bus, cfg *config.Config, log *slog.Logger, patience time.Duration) error {
+	var logged time.Time
+	for end := time.Now().Add(patience); ; {
 		err := Prepare(ctx, b, cfg)
 		if err == nil || ctx.Err() != nil || refused(err) || time.Now().After(end) {
 			return err
 		}
-		log.Warn("waiting for NATS", "error", err)
+		if time.Since(logged) >= logAgain {
+			logged = time.Now()
+			log.Warn("waiting for NATS", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(prepareAgain):
@@ -71,6 +98,8 @@ const (
 	// preparePatience is how long a broker may be away while it is prepared.
 	preparePatience = 30 * time.Second
 	prepareAgain    = 250 * time.Millisecond
+	logAgain        = 10 * time.Second
+	forEver         = 100 * 365 * 24 * time.Hour
 )
 
 // Prepare creates the streams and consumers that are missing. It returns a

@@ -107,3 +107,10 @@ func (b *Bus) ServeWorker(version string, pools map[string]*Pool, extra map[stri
 
 // ComponentWorker is the component that [Bus.ServeWorker] serves.
 const ComponentWorker = "worker"
+
+// ComponentMonitor is the component that monitors serve, and CommandLag asks them how
+// much work there is: what they saw in their last round, as JSON.
+const (
+	ComponentMonitor = "monitor"
+	CommandLag       = "lag"
+)
