@@ -16,6 +16,12 @@ type Snapshot struct {
 	// for the first round, which knows no rates.
 	Elapsed time.Duration
 	Broker  Broker
+	// Configured are the agents of the configuration, sorted: those that an outage of the
+	// broker affects.
+	Configured []string
+	// WorkersKnown tells that the leases of all workers have been heard since the broker
+	// could be reached. Without it agents, workers and breakers are not judged.
+	WorkersKnown bool
 	// The rest is empty while the broker is away: nobody can tell.
 	Agents   map[string]Agent   // by name: those configured or with a queue
 	Workers  map[string]Worker  // by replica
@@ -23,6 +29,8 @@ type Snapshot struct {
 	Streams  map[string]Stream  // by name: those that are there, and those that should be
 	// Ledger is the last verification that ended; nil before the first.
 	Ledger *Ledger
+
+	away []string // what serversAway found; nil: it was not asked
 }
 
 // Broker is how the message bus is.
@@ -33,7 +41,7 @@ type Broker struct {
 	// Problem says why it cannot be used though connected; empty: it can.
 	Problem string
 	// Servers counts the servers of the cluster that hold streams; 1 without a cluster.
-	// Offline names those of them that are away or behind, sorted.
+	// Offline names those of them that are away or behind for some stream, sorted.
 	Servers int
 	Offline []string
 	// Storage and its limit in bytes, of the account; a limit of 0 or below is none.
@@ -46,8 +54,8 @@ type Agent struct {
 	// Lag is what is not settled; Redelivered how much of it was delivered before.
 	Lag, Redelivered uint64
 	OldestAge        time.Duration
-	// Arrival and Service are requests a second since the round before; below 0 they are
-	// not known.
+	// Arrival and Service are smoothed rates in requests a second; below 0 they are not
+	// known.
 	Arrival, Service float64
 	// Workers serve it right now, with Slots in all, of which InUse execute.
 	Workers, Slots, InUse int
@@ -122,6 +130,8 @@ type Stream struct {
 	// Replicas that should be there, and those that are away or behind, sorted.
 	Replicas int
 	Offline  []string
+	// Problem says why it cannot be read; empty: it can.
+	Problem string
 }
 
 // Full is how full the stream is, 0 to 1, by its tightest limit; 0 without one.
@@ -136,13 +146,14 @@ func (s *Stream) Full() float64 {
 	return full
 }
 
-// A Ledger is what a verification found.
+// A Ledger is what the last verification that could be made found.
 type Ledger struct {
 	At      time.Time
 	Checked uint64 // requests accounted for
-	Missing uint64
-	// Agents are those with missing requests, sorted.
-	Agents []string
-	// Problem says why the last one could not be made; empty: it could.
+	Missing uint64 // requests that are not
+	// Agents are those with missing requests, and how many each.
+	Agents map[string]uint64
+	// Problem says why the last one could not be made; empty: it could. At, Missing and
+	// Agents are then those of the one before it.
 	Problem string
 }
