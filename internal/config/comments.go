@@ -11,7 +11,7 @@ import (
 // sections holds the source of the types: their comments are the descriptions in
 // the schema, so that the two cannot disagree.
 //
-//go:embed config.go nats.go gateway.go worker.go providers.go agents.go policies.go
+//go:embed config.go nats.go gateway.go worker.go monitor.go thresholds.go providers.go agents.go policies.go
 var sections embed.FS
 
 // fieldComments returns the comment of each struct type, as "Type.", and of each

@@ -36,6 +36,8 @@ type Config struct {
 	Gateway Gateway `yaml:"gateway"`
 	// Worker is the program that executes requests.
 	Worker Worker `yaml:"worker"`
+	// Monitor is the program that watches all others.
+	Monitor Monitor `yaml:"monitor"`
 	// Defaults holds the timeouts used where nothing closer sets one.
 	Defaults Defaults `yaml:"defaults"`
 	// Policies are how calls of providers are kept from doing harm, by name. The names api_calls and database are always known and may be redefined.
@@ -82,6 +84,7 @@ func base() *Config {
 		NATS:        defaultNATS(),
 		Gateway:     defaultGateway(),
 		Worker:      defaultWorker(),
+		Monitor:     defaultMonitor(),
 		Defaults:    defaultTimeouts(),
 		Agents: map[string]Agent{
 			"echo":      NewAgent(KindEcho),
@@ -121,6 +124,7 @@ func (c *Config) resolve() {
 			c.Agents[name] = a
 		}
 	}
+	c.resolveThresholds()
 }
 
 // written reports whether the value at a path was set by the file, the

@@ -83,12 +83,16 @@ func (p Provider) checkHTTP(r *report, path string) {
 	if p.MaxResponse < KiB || p.MaxResponse > 64*MiB {
 		r.add(join(path, "max_response"), "must be from 1KiB to 64MiB, got %s", p.MaxResponse)
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.Headers)) {
-		at := join(join(path, "headers"), name)
+	r.headers(join(path, "headers"), p.Headers)
+}
+
+func (r *report) headers(path string, headers map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		at := join(path, name)
 		if !headerName.MatchString(name) {
 			r.add(at, "%s is not a header name; use letters, digits and -", quote(name))
 		}
-		if strings.ContainsFunc(p.Headers[name], isControl) {
+		if strings.ContainsFunc(headers[name], isControl) {
 			r.add(at, "the value holds a control character, which no header may")
 		}
 	}

@@ -37,7 +37,9 @@ func Schema() ([]byte, error) {
 	for _, v := range []any{
 		*base(), defaultNATS(), defaultGateway(),
 		RateLimit{},
-		defaultWorker(), defaultTimeouts(),
+		defaultWorker(), defaultMonitor(), defaultWebhook(), defaultThresholds(),
+		CountLevels{}, AgeLevels{}, FactorLevels{}, ShareLevels{},
+		defaultTimeouts(),
 		Policy{},
 		retry,
 		RetryBudget{Ratio: 0.2, PerSecond: 3},

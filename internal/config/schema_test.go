@@ -143,6 +143,9 @@ func TestTheExampleShowsEveryKey(t *testing.T) {
 		case reflect.Slice:
 			return missing(path+"[*]", typ.Elem())
 		case reflect.Struct:
+			if path == "monitor.agents.*" { // the keys are those of monitor.thresholds
+				path = "monitor.thresholds"
+			}
 			for field := range typ.Fields() {
 				if key := keyOf(field); key != "" {
 					none = append(none, missing(strings.TrimPrefix(path+"."+key, "."), field.Type)...)
@@ -167,7 +170,8 @@ func TestTheExampleShowsEveryKey(t *testing.T) {
 func generic(path string) string {
 	parts := strings.Split(path, ".")
 	for i := range parts {
-		if i == 1 && (parts[0] == "agents" || parts[0] == "policies" || parts[0] == "providers") || i == 3 && parts[2] == "headers" {
+		if i == 1 && (parts[0] == "agents" || parts[0] == "policies" || parts[0] == "providers") || i == 3 && parts[2] == "headers" ||
+			i == 2 && parts[0] == "monitor" && parts[1] == "agents" {
 			parts[i] = "*"
 		}
 		if open := strings.IndexByte(parts[i], '['); open >= 0 {
@@ -184,6 +188,7 @@ func TestTheExamplesValuesAreTheDefaults(t *testing.T) {
 	}
 	want := Default()
 	want.Policies, want.Providers, want.Agents, want.origins = c.Policies, c.Providers, c.Agents, c.origins
+	want.Monitor.Webhook.Headers, want.Monitor.Agents = c.Monitor.Webhook.Headers, c.Monitor.Agents
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("sections of the example: got %+v, want the defaults %+v", c, want)
 	}

@@ -27,6 +27,7 @@ func (c *Config) check() problems {
 	c.NATS.check(r)
 	c.Gateway.check(r)
 	c.Worker.check(r, c.Agents)
+	c.Monitor.check(r, c.Agents)
 	c.checkPolicies(r)
 	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
 		r.name(join("providers", name), "a provider", name)
