@@ -40,7 +40,7 @@ func (w *Watch) standing(e *entry) Standing {
 	switch now := e.now.data; {
 	case e.state == bus.StateHealthy || now.State == "":
 	case now.State == bus.StateHealthy:
-		rounds := e.patience(w.thresholds.BetterAfter) - e.asGood[0]
+		rounds := e.patience(w.better) - e.asGood[0]
 		if rounds > 0 && w.round.Elapsed > 0 {
 			at := w.round.At.Add(time.Duration(rounds) * w.round.Elapsed)
 			s.EstimatedRecovery = &at

@@ -22,7 +22,8 @@ const (
 // enough. It is not committed by that.
 type Change struct {
 	Component bus.Component
-	Data      bus.HealthData
+	// Event has no ID yet; its time is that of the round.
+	Event bus.HealthEvent
 	// After is the sequence of the component's last event, 0 for none: another event
 	// since then means that the change was told by somebody else.
 	After uint64
@@ -51,18 +52,20 @@ type Change struct {
 // Rounds are counted, and time is the sum of the rounds' Elapsed: the steps of a clock
 // change nothing. Not safe for concurrent use.
 type Watch struct {
-	thresholds Thresholds
-	clock      time.Duration // watched in all
-	settled    time.Duration // the clock at which workers should be there
-	fresh      bool          // the next round that is not blind is the first
-	round      Round         // the last one, without its verdicts
-	entries    map[bus.Component]*entry
+	worse, better int
+	clock         time.Duration // watched in all
+	settled       time.Duration // the clock at which workers should be there
+	fresh         bool          // the next round that is not blind is the first
+	round         Round         // the last one, without its verdicts
+	entries       map[bus.Component]*entry
 }
 
 // NewWatch returns a watch for which everything is healthy and nothing was ever told.
 func NewWatch(t Thresholds) *Watch {
-	t.WorseAfter, t.BetterAfter = max(1, t.WorseAfter), max(1, t.BetterAfter)
-	return &Watch{thresholds: t, fresh: true, entries: map[bus.Component]*entry{}}
+	return &Watch{
+		worse: max(1, t.WorseAfter), better: max(1, t.BetterAfter), fresh: true,
+		entries: map[bus.Component]*entry{},
+	}
 }
 
 // Restore replaces all committed states by the last event of each component there is.
@@ -93,12 +96,9 @@ func (w *Watch) Commit(e bus.StoredHealthEvent) {
 	}
 }
 
-// Observe judges a snapshot, counts the round and returns what should be told, causes
-// first. What is not committed by then is returned again by the next round, if that still
-// says so.
-func (w *Watch) Observe(s Snapshot) []Change { return w.observe(Judge(s, w.thresholds)) }
-
-func (w *Watch) observe(r Round) []Change {
+// Observe counts a round and returns what should be told, causes first. What is not
+// committed by then is returned again by the next round, if that still says so.
+func (w *Watch) Observe(r Round) []Change {
 	w.clock += max(0, r.Elapsed)
 	if w.fresh && !r.Blind {
 		w.settled = w.clock + settling
@@ -117,11 +117,11 @@ func (w *Watch) observe(r Round) []Change {
 			}
 			e = w.entry(v.Component)
 		}
-		changes = w.turn(changes, e, e.judge(v, settled))
+		changes = w.turn(changes, e, r.At, e.judge(v, settled))
 	}
 	for _, c := range w.others(seen) {
 		e := w.entries[c]
-		changes = w.turn(changes, e, e.missing(&r, w.clock))
+		changes = w.turn(changes, e, r.At, e.missing(&r, w.clock))
 	}
 	r.Verdicts = nil
 	w.round = r
@@ -129,12 +129,13 @@ func (w *Watch) observe(r Round) []Change {
 }
 
 // turn lets an entry count what the round says of it, and appends the change if one is due.
-func (w *Watch) turn(changes []Change, e *entry, says judgement) []Change {
-	if !e.count(says, w.thresholds.WorseAfter, e.patience(w.thresholds.BetterAfter)) {
+func (w *Watch) turn(changes []Change, e *entry, at time.Time, says judgement) []Change {
+	if !e.count(says, w.worse, e.patience(w.better)) {
 		return changes
 	}
 	says.data.Previous = e.state
-	return append(changes, Change{e.component, says.data, e.sequence})
+	event := bus.HealthEvent{Time: at, Component: e.component, Data: says.data}
+	return append(changes, Change{e.component, event, e.sequence})
 }
 
 // others are the components that no verdict is about, in order. Those that have long
