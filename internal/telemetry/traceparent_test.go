@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"go.opentelemetry.io/otel/propagation"
@@ -23,6 +24,8 @@ func TestATraceparentIsReadAsTheStandardSays(t *testing.T) {
 		{"00-00000000000000000000000000000000-00f067aa0ba902b7-01", "", true},
 		{"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", "", true},
 		{"00-" + id + "-00f067aa0ba902b7", "", false},
+		{sampledParent[:len(sampledParent)-1], "", false},
+		{strings.ReplaceAll(sampledParent, "-", "_"), "", false},
 	} {
 		if got := TraceID(tt.traceparent); got != tt.id {
 			t.Errorf("trace id of %q: got %q, want %q", tt.traceparent, got, tt.id)
