@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"genesis/internal/config"
+	"genesis/internal/telemetry"
 )
 
 // Exit codes of every program.
@@ -97,6 +98,8 @@ func (c Command) execute(ctx context.Context, args []string, env func(string) (s
 	if err != nil {
 		return err
 	}
+	tracing := telemetry.NewTracing(ctx, telemetry.TracingOptions{Program: c.Name, Version: Version(), Env: env, Log: log})
+	defer tracing.Close(ctx)
 	connect := Connect
 	if c.Patient {
 		connect = ConnectLater
@@ -110,7 +113,7 @@ func (c Command) execute(ctx context.Context, args []string, env func(string) (s
 		return err
 	}
 	defer b.Close()
-	p := &Program{Config: cfg, Bus: b, Log: log, Version: Version(), Stdout: stdout, Stderr: stderr}
+	p := &Program{Config: cfg, Bus: b, Log: log, Version: Version(), Tracing: tracing, Stdout: stdout, Stderr: stderr}
 	p.OperatorToken, _ = env("GENESIS_OPERATOR_TOKEN")
 	p.WorkerName, _ = env("GENESIS_WORKER_NAME")
 	return c.Run(ctx, p)

@@ -1,5 +1,5 @@
 // Package program is what the programs of Genesis have in common: flags,
-// configuration, logging, the connection to the broker with the streams on it,
+// configuration, logging, tracing, the connection to the broker with the streams on it,
 // signals and exit codes.
 //
 // A program is a [Command]; its main calls [Main] and exits with the code:
@@ -19,6 +19,7 @@ import (
 	"log/slog"
 
 	"genesis/internal/config"
+	"genesis/internal/telemetry"
 	"genesis/pkg/bus"
 )
 
@@ -31,6 +32,9 @@ type Program struct {
 	// Log carries the program's name.
 	Log     *slog.Logger
 	Version string
+	// Tracing makes spans as the variables OTEL_* say; nil: none. It is closed by the
+	// package, after Run has returned.
+	Tracing *telemetry.Tracing
 	// OperatorToken is GENESIS_OPERATOR_TOKEN; empty when it is not set.
 	OperatorToken string
 	// WorkerName is GENESIS_WORKER_NAME, the name of this replica; empty when it is not set.

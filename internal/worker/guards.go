@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"genesis/internal/config"
+	"genesis/internal/telemetry"
 	"genesis/pkg/agents"
 	"genesis/pkg/resilience"
 )
@@ -18,6 +19,7 @@ type guards struct {
 	replica  string
 	store    resilience.TokenStore
 	observer resilience.Observer
+	tracing  *telemetry.Tracing // nil: no spans
 
 	breakers  *resilience.Breakers
 	chaos     *resilience.Chaos

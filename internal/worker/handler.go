@@ -6,9 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
+	"genesis/internal/telemetry"
 	"genesis/pkg/agents"
 	"genesis/pkg/bus"
 	"genesis/pkg/resilience"
@@ -33,6 +33,11 @@ func handler(agent agents.Agent, timeout time.Duration) bus.Handler {
 	}
 }
 
+// within puts each execution into the trace of its request.
+func within(d *telemetry.Deliveries, next bus.Handler) bus.Handler {
+	return func(ctx context.Context, job *bus.Job) (bus.Answer, error) { return next(d.Begin(ctx, job), job) }
+}
+
 // limit is the bound of one execution; seconds is the request's, 0 for none.
 func limit(seconds float64, timeout time.Duration) time.Duration {
 	if seconds <= 0 {
@@ -45,7 +50,7 @@ func task(job *bus.Job) agents.Task {
 	t := agents.Task{
 		ID: job.ID, Agent: job.Agent, Method: job.Request.Method, Prompt: job.Request.Prompt,
 		Input: job.Request.Input, Metadata: job.Request.Metadata,
-		Attempt: job.Earlier + job.Attempt, Redelivered: job.Attempt > 1, TraceID: traceID(job.Traceparent),
+		Attempt: job.Earlier + job.Attempt, Redelivered: job.Attempt > 1, TraceID: telemetry.TraceID(job.Traceparent),
 	}
 	if t.Method == "" {
 		t.Method = bus.MethodExecute
@@ -82,17 +87,4 @@ func withCause(ctx context.Context, err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", cause, err)
-}
-
-// traceID is the trace id of a W3C traceparent, "" when that is not one.
-func traceID(traceparent string) string {
-	const version, id, rest = 2, 32, "-0123456789abcdef-01"
-	if len(traceparent) < version+1+id+len(rest) || traceparent[version] != '-' || traceparent[version+1+id] != '-' {
-		return ""
-	}
-	trace := traceparent[version+1 : version+1+id]
-	if strings.Trim(trace, "0123456789abcdef") != "" || strings.Trim(trace, "0") == "" {
-		return ""
-	}
-	return trace
 }

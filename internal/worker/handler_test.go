@@ -117,19 +117,3 @@ func TestAnErrorTellsWhyTheExecutionWasEnded(t *testing.T) {
 		t.Errorf("got %v, want the cause and the agent's own error", err)
 	}
 }
-
-func TestTheTraceIDIsOfAWellFormedTraceparent(t *testing.T) {
-	for _, tt := range []struct{ in, want string }{
-		{trace, "4bf92f3577b34da6a3ce929d0e0e4736"},
-		{"", ""},
-		{trace[:len(trace)-1], ""},
-		{strings.ToUpper(trace), ""},
-		{strings.Replace(trace, "4bf92f3577b34da6a3ce929d0e0e4736", strings.Repeat("0", 32), 1), ""},
-		{strings.ReplaceAll(trace, "-", "_"), ""},
-		{"cc" + trace[2:] + "-more", "4bf92f3577b34da6a3ce929d0e0e4736"},
-	} {
-		if got := traceID(tt.in); got != tt.want {
-			t.Errorf("traceparent %q: got %q, want %q", tt.in, got, tt.want)
-		}
-	}
-}

@@ -25,7 +25,7 @@ func command() program.Command {
 func run(ctx context.Context, p *program.Program) error {
 	s, err := New(Options{
 		Config: p.Config, Bus: p.Bus, Log: p.Log, Version: p.Version,
-		Name: p.WorkerName, OperatorToken: p.OperatorToken,
+		Name: p.WorkerName, OperatorToken: p.OperatorToken, Tracing: p.Tracing,
 		Exit: os.Exit, //nolint:forbidigo // a drill: the probe is asked to take its worker down
 	})
 	if err != nil {

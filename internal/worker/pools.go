@@ -15,7 +15,9 @@ func (s *Server) newPools(metrics *telemetry.Worker) error {
 	for _, name := range s.names {
 		agent, _ := s.registry.Get(name) // served has looked
 		o := s.poolOptions(name, agent)
-		told := []func(bus.Settlement){metrics.Agent(name).Observe, settlementLog(s.log.With("agent", name))}
+		deliveries := s.o.Tracing.Deliveries(name, s.o.Name)
+		o.Handler = within(deliveries, o.Handler)
+		told := []func(bus.Settlement){deliveries.Settled, metrics.Agent(name).Observe, telemetry.SettlementLog(s.log.With("agent", name))}
 		if s.own {
 			room := s.guards.room(s.o.Config.Agents[name])
 			o.Room = room.calls

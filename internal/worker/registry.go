@@ -7,7 +7,9 @@ import (
 	"slices"
 
 	"genesis/internal/config"
+	"genesis/internal/telemetry"
 	"genesis/pkg/agents"
+	"genesis/pkg/resilience"
 )
 
 // newRegistry makes the agents of a configuration. A provider and its policies are made
@@ -51,7 +53,7 @@ func newProvider(p config.Provider, environment string, exit func(int)) (agents.
 	case config.KindProbe:
 		return agents.Probe(agents.ProbeOptions{AllowExit: environment != config.Production, Exit: exit}), nil
 	case config.KindHTTP:
-		return agents.NewHTTP(agents.HTTPOptions{URL: p.URL, Headers: p.Headers, MaxResponse: int64(p.MaxResponse)})
+		return agents.NewHTTP(agents.HTTPOptions{URL: p.URL, Headers: p.Headers, MaxResponse: int64(p.MaxResponse), Inject: telemetry.Inject})
 	}
 	return nil, fmt.Errorf("unknown kind %q", p.Kind)
 }
@@ -68,7 +70,7 @@ func newLadder(agent string, rungs []config.Rung, providers map[string]agents.Ag
 		} else if guard, err := g.provider(r.Provider); err != nil {
 			errs = append(errs, fmt.Errorf("rung %s: %w", r.Rung, err))
 		} else {
-			rung = guard.guarded(rung)
+			rung = traced(guard.guarded(rung), g.tracing.Attempts(agent, r.Rung, r.Provider))
 		}
 		o.Rungs = append(o.Rungs, rung)
 	}
@@ -76,4 +78,12 @@ func newLadder(agent string, rungs []config.Rung, providers map[string]agents.Ag
 		return nil, err
 	}
 	return agents.NewLadder(o)
+}
+
+// traced puts each attempt of a rung into a span; nil makes none.
+func traced(r agents.Rung, span resilience.Policy) agents.Rung {
+	if span != nil {
+		r.Attempt = resilience.Chain{span, r.Attempt}
+	}
+	return r
 }

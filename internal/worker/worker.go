@@ -49,6 +49,8 @@ type Options struct {
 	// Exit ends the process when a probe is told to; os.Exit in a program. Nil, and
 	// production, refuse it.
 	Exit func(code int)
+	// Tracing makes and exports the spans of requests. Nil: none are made.
+	Tracing *telemetry.Tracing
 	// DataDir is the broker's, when that runs in this process: its disk is shown in the
 	// health. Empty: it is elsewhere.
 	DataDir string
@@ -104,7 +106,9 @@ func New(o Options) (*Server, error) {
 	if s.guards, err = newGuards(o.Config, o.Name, o.Bus.TokenStore(), observer); err != nil {
 		return nil, err
 	}
+	s.guards.tracing = o.Tracing
 	metrics.Breakers(s.guards.breakers.Stats)
+	metrics.Spans(o.Tracing)
 	if s.registry == nil {
 		if s.registry, err = newRegistry(s.guards, o.Exit); err != nil {
 			return nil, err

@@ -37,6 +37,10 @@ type HTTPOptions struct {
 	// MaxResponse bounds the body of a response, in bytes, after decompression.
 	// Zero or less: 1 MiB.
 	MaxResponse int64
+
+	// Inject adds to the header of each request what its context carries, such as a
+	// trace. It is called concurrently. It may be nil.
+	Inject func(ctx context.Context, header http.Header)
 }
 
 // NewHTTP returns an agent that posts each task to a URL and takes the response
@@ -85,6 +89,7 @@ func NewHTTP(o HTTPOptions) (Agent, error) {
 		header:    header,
 		host:      host,
 		limit:     min(o.MaxResponse, math.MaxInt64-1), // one more is read to see an excess
+		inject:    o.Inject,
 		transport: newTransport(),
 	}, nil
 }
@@ -97,6 +102,7 @@ type httpAgent struct {
 	header    http.Header
 	host      string
 	limit     int64
+	inject    func(context.Context, http.Header) // nil: nothing
 	transport *http.Transport
 }
 
@@ -160,6 +166,9 @@ func (a *httpAgent) request(ctx context.Context, t Task) (*http.Request, error) 
 	request.Header = a.header.Clone()
 	if t.ID != "" {
 		request.Header.Set("Idempotency-Key", t.ID)
+	}
+	if a.inject != nil {
+		a.inject(ctx, request.Header)
 	}
 	if a.host != "" {
 		request.Host = a.host

@@ -1,4 +1,4 @@
-package worker
+package telemetry
 
 import (
 	"errors"
@@ -7,9 +7,9 @@ import (
 	"genesis/pkg/bus"
 )
 
-// settlementLog tells operators what ended badly, and at the level debug what comes
-// back. Successes are counted, not logged.
-func settlementLog(log *slog.Logger) func(bus.Settlement) {
+// SettlementLog tells operators what ended badly, and at the level debug what comes
+// back. Successes are counted, not logged. What it returns is for bus.PoolOptions.Observe.
+func SettlementLog(log *slog.Logger) func(bus.Settlement) {
 	return func(s bus.Settlement) {
 		switch s.Verdict {
 		case bus.VerdictPanic:
@@ -26,10 +26,14 @@ func settlementLog(log *slog.Logger) func(bus.Settlement) {
 }
 
 func about(s *bus.Settlement) []any {
-	return []any{
+	about := []any{
 		"request_id", s.Job.ID, "lane", s.Job.Lane, "reason", s.Verdict,
 		"attempt", s.Job.Attempt, "delivery", s.Job.Deliveries, "error", s.Err,
 	}
+	if id := TraceID(s.Job.Traceparent); id != "" {
+		about = append(about, "trace_id", id)
+	}
+	return about
 }
 
 func stack(err error) string {
