@@ -16,9 +16,9 @@ const (
 // A View is all that the page shows, as it was at one moment. Whoever makes it does not
 // change it afterwards: it may be read later than it was asked for. Lists may come in
 // any order. Texts may hold anything; they are cleaned, cut and escaped when rendered.
-// A zero time is one that is not known.
+// A zero time is one that is not known. Ages are counted up to the moment of rendering,
+// so that a View that nobody renews is seen to grow old.
 type View struct {
-	At      time.Time // when it was taken; zero: now. Ages are counted up to it
 	Status  State     // of the whole
 	Message string    // says why, in a sentence
 	Since   time.Time // since when the status is what it is
@@ -75,7 +75,7 @@ type Agent struct {
 	OldestAge time.Duration
 	Arrival   float64       // requests a second
 	Service   float64       // requests a second
-	Drain     time.Duration // until the lag is gone at these rates
+	Drain     time.Duration // until the lag is gone at these rates; math.MaxInt64: never
 	Recovery  time.Time     // when it should be healthy again
 
 	Slots, InUse, Workers int
@@ -125,6 +125,8 @@ type DeadLetters struct {
 // A Stream is one stream of the broker.
 type Stream struct {
 	Name            string
+	State           State
+	Reason          string // why it is not healthy
 	Messages, Bytes uint64
 	Full            float64  // by its tightest limit, 0 to 1; negative: it has none
 	Offline         []string // replicas that are away or behind
