@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
@@ -13,9 +14,12 @@ import (
 	"genesis/internal/program"
 )
 
+// upInterval is the monitor's interval, unless the configuration says another.
+const upInterval = time.Second
+
 // upFlags are the flags of `genesis up`.
 type upFlags struct {
-	data, http, nats, worker string
+	data, http, nats, worker, monitor string
 }
 
 func newUp(c *cli) *cobra.Command {
@@ -24,7 +28,7 @@ func newUp(c *cli) *cobra.Command {
 		Use:   "up",
 		Short: "Run everything in this process, NATS included; Ctrl-C drains",
 		Long: `Run everything in this process: the broker, on 127.0.0.1:4222 for any NATS client, the
-gateway for HTTP, and a worker for all agents. Ctrl-C drains: what is being executed is
+gateway for HTTP, a worker for all agents, and a monitor. Ctrl-C drains: what is being executed is
 finished, what waits is kept in the data directory for the next time.
 
 With nats.url in the configuration (or GENESIS_NATS_URL) that broker is used, and none
@@ -35,6 +39,7 @@ is run here.`,
 			for _, o := range []config.Override{
 				{Path: "gateway.http", Value: f.http, Source: "--http"},
 				{Path: "worker.http", Value: f.worker, Source: "--worker"},
+				{Path: "monitor.http", Value: f.monitor, Source: "--monitor"},
 			} {
 				if o.Value != "" {
 					overrides = append(overrides, o)
@@ -53,6 +58,7 @@ is run here.`,
 	fl.StringVar(&f.http, "http", "", "`ADDR` of the gateway (default: gateway.http of the configuration, 127.0.0.1:8080)")
 	fl.StringVar(&f.nats, "nats", embedded.DefaultAddr, "`ADDR` of the broker for NATS clients; port 0 takes a free one")
 	fl.StringVar(&f.worker, "worker", "", "`ADDR` of the worker's health and metrics (default: worker.http of the configuration, 127.0.0.1:8082)")
+	fl.StringVar(&f.monitor, "monitor", "", "`ADDR` of the monitor and its page (default: monitor.http of the configuration, 127.0.0.1:8081)")
 	return cmd
 }
 
@@ -69,12 +75,14 @@ func (c *cli) up(ctx context.Context, cmd *cobra.Command, cfg *config.Config, f 
 			return explainNATS(err)
 		}
 	}
-	if err := checkFree(cfg.Gateway.HTTP, "--http"); err != nil {
-		return err
+	for _, listens := range []struct{ addr, flag string }{
+		{cfg.Gateway.HTTP, "--http"}, {cfg.Worker.HTTP, "--worker"}, {cfg.Monitor.HTTP, "--monitor"},
+	} {
+		if err := checkFree(listens.addr, listens.flag); err != nil {
+			return err
+		}
 	}
-	if err := checkFree(cfg.Worker.HTTP, "--worker"); err != nil {
-		return err
-	}
+	cfg.Monitor.Interval = config.Duration(cfg.MonitorInterval(upInterval)) // one machine is looked at in a moment
 	// Without a socket between, one request alone is answered a fifth faster.
 	var inProcess nats.InProcessConnProvider
 	if embeds {
@@ -97,7 +105,7 @@ func (c *cli) up(ctx context.Context, cmd *cobra.Command, cfg *config.Config, f 
 	if err != nil {
 		return err
 	}
-	parts, addresses, err := newParts(cfg, b, log, token)
+	parts, addresses, err := newParts(cfg, b, log, token, f.data)
 	if err != nil {
 		return err
 	}

@@ -17,19 +17,19 @@ const readyTimeout = 10 * time.Second
 
 // upAddresses is what a person needs who has started everything.
 type upAddresses struct {
-	gateway, worker, nats string
-	embedded              bool
-	data, token           string
+	gateway, worker, monitor, nats string
+	embedded                       bool
+	data, token                    string
 }
 
-// await waits until the gateway and the worker say that they are ready.
+// await waits until the gateway, the worker and the monitor say that they are ready.
 func (a *upAddresses) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
-	for _, base := range []string{a.worker, a.gateway} {
+	for _, base := range []string{a.worker, a.gateway, a.monitor} {
 		for pause := 5 * time.Millisecond; !isReady(ctx, client, base); pause = min(2*pause, 100*time.Millisecond) {
 			select {
 			case <-time.After(pause):
@@ -82,6 +82,7 @@ func (a *upAddresses) print(w io.Writer) error {
   gateway         %s
   NATS            %s
   worker          %s
+  monitor         %s
   operator token  %s
 
 Try, in another terminal:
@@ -91,6 +92,6 @@ Try, in another terminal:
   genesis dlq ls%s
 
 Ctrl-C drains and stops.
-`, a.gateway, nats, a.worker, a.token, a.gateway, server, flag)
+`, a.gateway, nats, a.worker, a.monitor, a.token, a.gateway, server, flag)
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"genesis/internal/config"
 	"genesis/internal/embedded"
 	"genesis/internal/gateway"
+	"genesis/internal/monitor"
 	"genesis/internal/program"
 	"genesis/internal/worker"
 	"genesis/pkg/bus"
@@ -36,8 +37,9 @@ func startNATS(ctx context.Context, cfg *config.Config, f upFlags, log *slog.Log
 }
 
 // newParts makes the programs, in the order in which they stop: the gateway takes no
-// more requests before the worker finishes those that it holds.
-func newParts(cfg *config.Config, b *bus.Bus, log *slog.Logger, token string) ([]part, *upAddresses, error) {
+// more requests before the worker finishes those that it holds, and the monitor sees
+// that through.
+func newParts(cfg *config.Config, b *bus.Bus, log *slog.Logger, token, data string) ([]part, *upAddresses, error) {
 	version := program.Version()
 	g, err := gateway.New(gateway.Options{
 		Config: cfg, Bus: b, Log: log.With("program", "gateway"), Version: version, OperatorToken: token,
@@ -51,7 +53,13 @@ func newParts(cfg *config.Config, b *bus.Bus, log *slog.Logger, token string) ([
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker: %w", err)
 	}
-	return []part{{"gateway", g.Run}, {"worker", w.Run}}, &upAddresses{gateway: g.URL(), worker: w.URL()}, nil
+	m, err := monitor.New(monitor.Options{
+		Config: cfg, Bus: b, Log: log.With("program", "monitor"), Version: version, OperatorToken: token, DataDir: data,
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("monitor: %w", err)
+	}
+	return []part{{"gateway", g.Run}, {"worker", w.Run}, {"monitor", m.Run}}, &upAddresses{gateway: g.URL(), worker: w.URL(), monitor: m.URL()}, nil
 }
 
 // errStopped says that a part ended though nobody told it to.

@@ -23,6 +23,9 @@ type NATSHealth struct {
 // [NewLink]; it may be used concurrently.
 type Link struct {
 	bus *bus.Bus
+	// Changed, when set before the link is used, is called when the connection was made or
+	// lost, by whoever notices. It must not block.
+	Changed func()
 
 	mu        sync.Mutex
 	connected bool
@@ -50,20 +53,31 @@ func (l *Link) Run(ctx context.Context) error {
 	}
 }
 
-// look takes over the state of the connection, and returns it.
-func (l *Link) look() (bool, time.Time) {
+// look takes over the state of the connection.
+func (l *Link) look() {
 	now := l.bus.Connected()
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.connected != now {
+	changed := l.connected != now
+	if changed {
 		l.connected, l.since = now, time.Now()
 	}
-	return l.connected, l.since
+	l.mu.Unlock()
+	if changed && l.Changed != nil {
+		l.Changed()
+	}
+}
+
+// State tells whether the broker can be reached right now, and since when that is so.
+func (l *Link) State() (connected bool, since time.Time) {
+	l.look()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.connected, l.since.UTC()
 }
 
 // Health is how the connection is right now.
 func (l *Link) Health() NATSHealth {
-	connected, since := l.look()
+	connected, since := l.State()
 	nc := l.bus.Conn()
-	return NATSHealth{connected, nc.ConnectedUrlRedacted(), nc.ConnectedServerName(), nc.Stats().Reconnects, since.UTC()}
+	return NATSHealth{connected, nc.ConnectedUrlRedacted(), nc.ConnectedServerName(), nc.Stats().Reconnects, since}
 }

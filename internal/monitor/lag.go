@@ -1,0 +1,71 @@
+package monitor
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"genesis/internal/health"
+	"genesis/pkg/bus"
+)
+
+// lag reports on one agent or, without a name, on all, with up to so many rounds of history.
+func (s *Server) lag(agent string, rounds int) health.LagReport {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	states := make(map[bus.Component]health.Standing)
+	for _, standing := range s.standings() {
+		states[standing.Component] = standing
+	}
+	r := health.LagReport{At: s.snapshot.At, Interval: s.interval().Seconds(), Monitor: s.name, Agents: []health.AgentLag{}}
+	for _, name := range slices.Sorted(maps.Keys(s.snapshot.Agents)) {
+		if agent != "" && agent != name {
+			continue
+		}
+		a := s.snapshot.Agents[name]
+		l := health.AgentLag{
+			Agent: name, State: bus.StateHealthy, Lag: a.Lag, OldestAge: a.OldestAge.Seconds(), ArrivalRate: rate(a.Arrival), ServiceRate: rate(a.Service),
+			Workers: a.Workers, Slots: a.Slots, SlotsInUse: a.InUse, ErrorRate: a.ErrorRate(), DeadLetters: a.DeadLettersKept, Lanes: lanesOf(&a),
+		}
+		if drain, ok := drainTime(&a); ok {
+			seconds := drain.Seconds()
+			l.DrainTime = &seconds
+		}
+		if known, told := states[bus.Component{Kind: bus.KindAgent, Name: name}]; told {
+			l.State, l.Reason = known.State, known.Reason
+		}
+		if at, ok := health.Recovery(s.snapshot.At, &a); ok {
+			l.EstimatedRecovery = &at
+		}
+		if rounds > 0 {
+			l.History = s.history.of(name, rounds)
+		}
+		r.Agents = append(r.Agents, l)
+	}
+	return r
+}
+
+func lanesOf(a *health.Agent) []health.LaneLag {
+	lanes := make([]health.LaneLag, 0, len(a.Lanes))
+	for _, l := range a.Lanes {
+		lanes = append(lanes, health.LaneLag{
+			Lane: l.Name, Pending: l.Pending, InFlight: l.InFlight, Lag: l.Lag, Redelivered: l.Redelivered, OldestAge: l.OldestAge.Seconds(),
+		})
+	}
+	return lanes
+}
+
+// drainTime is how long the lag takes to be worked off at the rate of the service; false
+// when nobody can tell, and when nothing is worked off.
+func drainTime(a *health.Agent) (time.Duration, bool) {
+	switch {
+	case a.Lag == 0:
+		return 0, true
+	case a.Service <= 0:
+		return 0, false
+	}
+	return time.Duration(min(float64(a.Lag)/a.Service, longestDrain.Seconds()) * float64(time.Second)), true
+}
+
+// longestDrain bounds a time to drain; beyond, its figure says nothing.
+const longestDrain = 365 * 24 * time.Hour

@@ -1,0 +1,82 @@
+package monitor
+
+import (
+	"context"
+	"time"
+
+	"genesis/internal/health"
+	"genesis/pkg/bus"
+)
+
+// minRound is the least time between two rounds, however much happens.
+const minRound = 500 * time.Millisecond
+
+// watchRounds makes a round now, one every interval, and one when something happened
+// that cannot wait so long: the connection or a worker came or went, or the lead was
+// taken over.
+func (s *Server) watchRounds(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		case <-s.due:
+		}
+		s.round(ctx)
+		rest := time.NewTimer(min(minRound, s.interval()))
+		select {
+		case <-ctx.Done():
+			rest.Stop()
+			return nil
+		case <-rest.C:
+		}
+		timer.Reset(max(s.interval()-minRound, 0))
+	}
+}
+
+// round looks at everything, judges it and, in the monitor that leads, tells of what changed.
+func (s *Server) round(ctx context.Context) {
+	began := time.Now()
+	var seen health.Snapshot
+	_ = s.rounds.Do(ctx, func(ctx context.Context) (err error) { // it logs
+		seen, err = s.looker.look(ctx)
+		return err
+	})
+	if ctx.Err() != nil {
+		return
+	}
+	seen.Ledger = s.verifier.ledger()
+	judged := health.Judge(seen, s.thresholds)
+	s.mu.Lock()
+	s.snapshot, s.looked = seen, time.Now()
+	s.history.add(&seen)
+	changes := s.watch.Observe(judged)
+	lead := s.leading.Load() && s.recalled
+	if lead {
+		s.ledAt = time.Now()
+	}
+	s.mu.Unlock()
+	switch {
+	case !seen.Broker.Connected:
+		s.tellOutage(changes)
+	case lead:
+		s.publish(ctx, changes)
+		if seen.Broker.Problem == "" {
+			s.offer(s.looker.survey)
+		}
+	}
+	s.metrics.rounds.Inc()
+	s.metrics.seconds.Observe(time.Since(began).Seconds())
+	s.news.ring()
+}
+
+// committed takes over an event that is stored, whoever published it.
+func (s *Server) committed(e bus.StoredHealthEvent) {
+	s.mu.Lock()
+	s.watch.Commit(e)
+	s.mu.Unlock()
+	s.feed.add(e)
+	s.news.ring()
+}

@@ -1,0 +1,142 @@
+package monitor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"genesis/internal/config"
+	"genesis/internal/telemetry"
+	"genesis/pkg/bus"
+	"genesis/pkg/resilience"
+)
+
+// webhookName is what the broker keeps the webhook's place under.
+const webhookName = "webhook"
+
+// maxPosted is how many events are remembered that were posted while the broker was away.
+const maxPosted = 100
+
+// A webhook posts health events to a URL, as the CloudEvents that they are. It is fed
+// from the stream of the events, so that none is missed when one monitor dies and
+// another takes over; the outage of the broker itself, which cannot be in the stream yet,
+// is posted at once. Events may come twice; their id tells.
+type webhook struct {
+	c         config.Webhook
+	client    *http.Client
+	retry     *resilience.Retry
+	operation *telemetry.Operation
+	count     func(outcome string)
+
+	mu     sync.Mutex
+	posted []string // ids of events that were posted before they were stored
+}
+
+// Outcomes of a delivery.
+const (
+	webhookDelivered = "delivered"
+	webhookFailed    = "failed"
+	webhookDropped   = "dropped"
+)
+
+func newWebhook(c config.Webhook, operation *telemetry.Operation, count func(outcome string)) (*webhook, error) {
+	retry, err := resilience.NewRetry(resilience.RetryOptions{
+		Name: webhookName, MaxAttempts: c.MaxAttempts, InitialDelay: time.Second, MaxDelay: 30 * time.Second, Jitter: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("webhook: %w", err)
+	}
+	return &webhook{
+		c: c, client: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone(), Timeout: c.Timeout.Std()},
+		retry: retry, operation: operation, count: count,
+	}, nil
+}
+
+// run posts what is in the stream until ctx ends.
+func (w *webhook) run(ctx context.Context, b *bus.Bus) error {
+	defer w.client.CloseIdleConnections()
+	return b.DeliverHealth(ctx, webhookName, func(ctx context.Context, d bus.HealthDelivery) error {
+		if d.Waiting > uint64(max(w.c.Queue, 0)) {
+			w.count(webhookDropped)
+			return fmt.Errorf("%d events wait, more than webhook.queue allows: the oldest are dropped", d.Waiting)
+		}
+		if w.was(d.ID) {
+			return nil
+		}
+		return w.post(ctx, d.HealthEvent)
+	})
+}
+
+// ahead posts an event that cannot be stored now.
+func (w *webhook) ahead(ctx context.Context, e bus.HealthEvent) error {
+	w.mu.Lock()
+	w.posted = keepLast(append(w.posted, e.ID), maxPosted)
+	w.mu.Unlock()
+	return w.post(ctx, e)
+}
+
+// was reports whether an event was posted ahead.
+func (w *webhook) was(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, posted := range w.posted {
+		if posted == id {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *webhook) post(ctx context.Context, e bus.HealthEvent) error {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	err = w.operation.Do(ctx, func(ctx context.Context) error {
+		return w.retry.Do(ctx, func(ctx context.Context) error { return w.send(ctx, body) })
+	})
+	switch {
+	case err == nil:
+		w.count(webhookDelivered)
+	case ctx.Err() == nil:
+		w.count(webhookFailed)
+	}
+	return err
+}
+
+func (w *webhook) send(ctx context.Context, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.c.URL, bytes.NewReader(body))
+	if err != nil {
+		return resilience.Permanent(err)
+	}
+	for name, value := range w.c.Headers {
+		req.Header.Set(name, value)
+	}
+	req.Header.Set("Content-Type", bus.ContentTypeEvent)
+	resp, err := w.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()                      // it was read
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
+	switch code := resp.StatusCode; {
+	case code < http.StatusMultipleChoices:
+		return nil
+	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable:
+		err := fmt.Errorf("the webhook answers %s", resp.Status)
+		if after, bad := strconv.Atoi(resp.Header.Get("Retry-After")); bad == nil && after > 0 {
+			return resilience.RetryAfter(err, time.Duration(min(after, 30))*time.Second)
+		}
+		return err
+	case code < http.StatusInternalServerError && code != http.StatusRequestTimeout:
+		return resilience.Permanent(fmt.Errorf("the webhook answers %s: check monitor.webhook", resp.Status))
+	default:
+		return fmt.Errorf("the webhook answers %s", resp.Status)
+	}
+}
