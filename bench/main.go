@@ -67,6 +67,7 @@ func benchmarks() []benchmark {
 		{"agents", "the same load on many agents, against one", benchAgents},
 		{"hung", "a healthy agent beside a hung one, against alone", benchHung},
 		{"policies", "calls through resilience policies, against failsafe-go", benchPolicies},
+		{"survey", "CPU time of one look of the monitor at every lane, against its budget", benchSurvey},
 		{"http", "Prefer: wait at a gateway against the bus path; memory and allocations", benchHTTP},
 	}
 }

@@ -51,6 +51,7 @@ type Bus struct {
 	commit *committer
 
 	handles handles
+	oldest  oldestMessages
 }
 
 // Connect waits for the broker to answer, with a log message at the first failure

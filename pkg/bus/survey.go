@@ -68,6 +68,8 @@ type LaneSurvey struct {
 	// Problem says why the consumer, or the oldest message, could not be read; empty: it
 	// was. What is not known is 0.
 	Problem string `json:"problem,omitempty"`
+
+	floor uint64 // everything of the lane up to this sequence is settled, or left behind
 }
 
 // Stream finds a stream by its name.
@@ -87,40 +89,53 @@ func (s *Survey) Stream(name string) (StreamSurvey, bool) {
 func (b *Bus) Survey(ctx context.Context) (Survey, error) {
 	ctx, cancel := context.WithTimeout(ctx, surveyTimeout)
 	defer cancel()
-	s := &survey{bus: b}
-	if err := s.listStreams(ctx); err != nil {
-		return Survey{}, fmt.Errorf("survey the streams: %w", err)
+	v, err := b.newVolley()
+	if err != nil {
+		return Survey{}, fmt.Errorf("survey: %w", err)
 	}
-	if err := s.readAccount(ctx); err != nil {
-		return Survey{}, fmt.Errorf("survey the account: %w", err)
+	defer v.close()
+	s := &survey{bus: b, volley: v}
+	s.askStreams(0)
+	s.askAccount()
+	if err = v.run(ctx); err == nil {
+		err = s.failure
 	}
-	s.sort()
-	s.readLanes(ctx)
-	return s.result, nil
+	if err != nil {
+		return Survey{}, fmt.Errorf("survey: %w", err)
+	}
+	return s.finish(), nil
 }
 
-const (
-	// surveyTimeout bounds a survey. In a cluster the broker itself waits 4 s for the
-	// leaders of its streams before it lists the others.
-	surveyTimeout = 6 * time.Second
-	// surveyWidth is how many streams a survey asks about at the same time.
-	surveyWidth = 8
-)
+// surveyTimeout bounds a survey. In a cluster the broker itself waits 4 s for the
+// leaders of its streams before it lists the others.
+const surveyTimeout = 6 * time.Second
 
 // A survey is one in the making.
 type survey struct {
 	bus    *Bus
+	volley *volley
 	result Survey
-	queues []streamState // the request streams
+	queues []*queueSurvey
+	// failure is why nothing can be told.
+	failure error
 }
 
-// sort brings what came in pages, and what was missing from them, in order.
-func (s *survey) sort() {
-	slices.SortFunc(s.result.Streams, func(a, b StreamSurvey) int { return strings.Compare(a.Name, b.Name) })
-	slices.SortFunc(s.queues, func(a, b streamState) int { return strings.Compare(a.Config.Name, b.Config.Name) })
+func (s *survey) fail(what string, err error) {
+	if s.failure == nil {
+		s.failure = fmt.Errorf("%s: %w", what, err)
+	}
 }
 
-// sortLanes puts the lanes of the streams that did not answer among the others.
-func (s *survey) sortLanes() {
-	slices.SortStableFunc(s.result.Lanes, func(a, b LaneSurvey) int { return strings.Compare(a.Agent, b.Agent) })
+// finish puts everything into its order: answers come in any.
+func (s *survey) finish() Survey {
+	r := &s.result
+	r.Server, r.Cluster = s.bus.nc.ConnectedServerName(), s.bus.nc.ConnectedClusterName()
+	slices.SortFunc(r.Streams, func(a, b StreamSurvey) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(s.queues, func(a, b *queueSurvey) int { return strings.Compare(a.agent, b.agent) })
+	r.Lanes = make([]LaneSurvey, 0, laneCount*len(s.queues))
+	for _, q := range s.queues {
+		r.Lanes = append(r.Lanes, q.lanes[:]...)
+	}
+	s.bus.oldest.keep(len(r.Lanes))
+	return *r
 }

@@ -1,16 +1,12 @@
 package bus
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // streamState is what a survey reads of a stream. The broker tells much more, and
@@ -38,12 +34,14 @@ type streamState struct {
 			Offline bool   `json:"offline"`
 		} `json:"replicas"`
 	} `json:"cluster"`
-	At time.Time `json:"ts"`
+	Created time.Time `json:"created"`
+	At      time.Time `json:"ts"`
 }
 
-// listStreams reads the state of all streams, page by page.
-func (s *survey) listStreams(ctx context.Context) error {
-	for offset := 0; ; {
+// askStreams asks for the state of all streams, page by page.
+func (s *survey) askStreams(offset int) {
+	ask := append(strconv.AppendInt([]byte(`{"offset":`), int64(offset), 10), '}')
+	s.volley.ask("$JS.API.STREAM.LIST", ask, func(msg *nats.Msg) {
 		var page struct {
 			apiAnswer
 			Total   int               `json:"total"`
@@ -52,9 +50,9 @@ func (s *survey) listStreams(ctx context.Context) error {
 			Missing []string          `json:"missing"`
 			Offline map[string]string `json:"offline"`
 		}
-		ask := append(strconv.AppendInt([]byte(`{"offset":`), int64(offset), 10), '}')
-		if err := s.bus.askBroker(ctx, "$JS.API.STREAM.LIST", ask, &page); err != nil {
-			return err
+		if err := readAnswer(msg, &page); err != nil {
+			s.fail("list the streams", err)
+			return
 		}
 		for i := range page.Streams {
 			s.addStream(&page.Streams[i], slices.Contains(page.Missing, page.Streams[i].Config.Name))
@@ -62,11 +60,10 @@ func (s *survey) listStreams(ctx context.Context) error {
 		for _, name := range page.Missing {
 			s.addMissing(name, page.Offline[name])
 		}
-		offset += max(page.Limit, 1)
-		if offset >= page.Total {
-			return nil
+		if next := offset + max(page.Limit, 1); next < page.Total {
+			s.askStreams(next)
 		}
-	}
+	})
 }
 
 // ours reports whether a stream belongs to Genesis.
@@ -100,8 +97,8 @@ func (s *survey) addStream(t *streamState, missing bool) {
 		slices.Sort(out.Offline)
 	}
 	s.result.Streams = append(s.result.Streams, out)
-	if _, ok := AgentOfStream(out.Name); ok {
-		s.queues = append(s.queues, *t)
+	if agent, ok := AgentOfStream(out.Name); ok {
+		s.askLanes(agent, t)
 	}
 }
 
@@ -116,70 +113,39 @@ func (s *survey) addMissing(name, why string) {
 	out := StreamSurvey{Name: name, Clustered: s.bus.nc.ConnectedClusterName() != "", Problem: why}
 	s.result.Streams = append(s.result.Streams, out)
 	if agent, ok := AgentOfStream(name); ok {
-		for _, lane := range Lanes() {
-			s.result.Lanes = append(s.result.Lanes, LaneSurvey{Agent: agent, Lane: lane, Problem: why})
+		q := s.addQueue(agent)
+		for i := range q.lanes {
+			q.lanes[i].Problem = why
 		}
 	}
 }
 
-// readAccount reads what the account keeps on disk. With tiers, which a cluster's
-// operator may set for each number of replicas, the sum of them counts.
-func (s *survey) readAccount(ctx context.Context) error {
+// askAccount asks what the account keeps on disk. With tiers, which a cluster's operator
+// may set for each number of replicas, the sum of their limits counts.
+func (s *survey) askAccount() {
 	type usage struct {
 		Storage int64 `json:"storage"`
 		Limits  struct {
 			Storage int64 `json:"max_storage"`
 		} `json:"limits"`
 	}
-	var account struct {
-		apiAnswer
-		usage
-		Tiers map[string]usage `json:"tiers"`
-	}
-	if err := s.bus.askBroker(ctx, "$JS.API.INFO", nil, &account); err != nil {
-		return err
-	}
-	s.result.Storage, s.result.StorageLimit = account.Storage, max(account.Limits.Storage, 0)
-	if len(account.Tiers) > 0 {
-		s.result.StorageLimit = 0
-	}
-	for _, t := range account.Tiers {
-		if t.Limits.Storage <= 0 { // one without a limit: there is none
-			s.result.StorageLimit = 0
-			break
+	s.volley.ask("$JS.API.INFO", nil, func(msg *nats.Msg) {
+		var account struct {
+			apiAnswer
+			usage
+			Tiers map[string]usage `json:"tiers"`
 		}
-		s.result.StorageLimit += t.Limits.Storage
-	}
-	s.result.Server, s.result.Cluster = s.bus.nc.ConnectedServerName(), s.bus.nc.ConnectedClusterName()
-	return nil
-}
-
-// apiAnswer is the part that all answers of the broker's API share.
-type apiAnswer struct {
-	Error *jetstream.APIError `json:"error"`
-}
-
-func (a *apiAnswer) failure() error {
-	if a.Error == nil {
-		return nil
-	}
-	return a.Error
-}
-
-// askBroker asks the broker's API and decodes its answer. Errors: [ErrUnavailable].
-func (b *Bus) askBroker(ctx context.Context, subject string, ask []byte, answer interface{ failure() error }) error {
-	resp, err := b.nc.RequestWithContext(ctx, subject, ask)
-	if errors.Is(err, nats.ErrNoResponders) {
-		err = jetstream.ErrJetStreamNotEnabled
-	}
-	if err == nil {
-		err = json.Unmarshal(resp.Data, answer)
-	}
-	if err == nil {
-		err = answer.failure()
-	}
-	if err != nil {
-		return readError("ask the broker", err)
-	}
-	return nil
+		if err := readAnswer(msg, &account); err != nil {
+			s.fail("read the account", err)
+			return
+		}
+		s.result.Storage, s.result.StorageLimit = account.Storage, max(account.Limits.Storage, 0)
+		for _, t := range account.Tiers {
+			if t.Limits.Storage <= 0 { // one without a limit: there is none
+				s.result.StorageLimit = 0
+				break
+			}
+			s.result.StorageLimit += t.Limits.Storage
+		}
+	})
 }
