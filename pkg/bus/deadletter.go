@@ -201,7 +201,8 @@ const maxReplays = 100
 // then removes it. The answer reaches the original id: its result replaces the
 // failure. A replay that was cut off between the two steps can be repeated: it is
 // queued once. A deadline is left out: it passed, and an operator wants the answer
-// now. Errors: [ErrNotFound] when the dead letter is gone, [ErrExists] while another
+// now. The traceparent is the one in d.Header, so that whoever replays may go on with the
+// trace. Errors: [ErrNotFound] when the dead letter is gone, [ErrExists] while another
 // request waits under the id, [ErrFull], [ErrUnknownAgent], [ErrUnavailable], [ErrInvalid].
 func (b *Bus) Replay(ctx context.Context, d DeadLetter) error {
 	if d.Replays >= maxReplays {
@@ -245,6 +246,9 @@ func (b *Bus) replayMessage(ctx context.Context, d DeadLetter) (*nats.Msg, error
 		return nil, fmt.Errorf("%w: a newer one has taken its place", ErrNotFound)
 	}
 	h := without(originalHeader(whole.Header), jsMsgID, HeaderReplay, HeaderDeadline)
+	if trace := get(d.Header, HeaderTraceparent); trace != "" {
+		without(h, HeaderTraceparent)[HeaderTraceparent] = []string{trace}
+	}
 	h[HeaderReplay] = []string{strconv.Itoa(whole.Replays + 1)}
 	h[HeaderOriginEarlier] = []string{formatSequences(append(slices.Clone(whole.Origin.Earlier), whole.Origin.Sequence))}
 	expectSequence(h, 0)

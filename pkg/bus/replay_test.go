@@ -87,6 +87,21 @@ func TestAReplayIsTheOriginalWithFewMarks(t *testing.T) {
 	}
 }
 
+func TestAReplayMayGoOnWithTheTrace(t *testing.T) {
+	b := connect(t, bustest.Start(t), "a")
+	const trace, goneOn = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"
+	send(t, b, "genesis.requests.a.batch.x", `{"prompt":"hi"}`, "Traceparent", trace, "tracestate", "vendor=1")
+	d := buryPending(t, b, "x")
+	d.Header = nats.Header{"traceparent": {goneOn}}
+	if err := b.Replay(t.Context(), d); err != nil {
+		t.Fatalf("replay: %v", err)
+	}
+	got := replayed(t, b, "genesis.requests.a.batch.x").Header
+	if !slices.Equal(got["traceparent"], []string{goneOn}) || got["Traceparent"] != nil || got.Get("tracestate") != "vendor=1" {
+		t.Errorf("headers: got %v, want the traceparent %s once, and the rest as it was", got, goneOn)
+	}
+}
+
 func TestAReplayReplacesTheFailureAndMayFailAgain(t *testing.T) {
 	b := connect(t, bustest.Start(t), "a")
 	d := bury(t, b, "x")
