@@ -7,7 +7,7 @@ func checkQueue(s Snapshot, _ Thresholds) []Finding {
 	var found []Finding
 	for name, a := range s.agentsJudged() {
 		if a.Problem != "" {
-			found = append(found, trouble(name, bus.StateUnhealthy, "its queue cannot be read: "+clip(a.Problem)))
+			found = append(found, trouble(name, bus.StateUnhealthy, "its queue is out of use: "+clip(a.Problem)))
 		}
 	}
 	return found

@@ -12,6 +12,8 @@ import (
 // blind says why nothing but the broker can be judged; empty: it can.
 func (s *Snapshot) blind() string {
 	switch {
+	case !s.Broker.Connected && s.Broker.Since.IsZero():
+		return "it cannot be reached"
 	case !s.Broker.Connected:
 		return "it cannot be reached since " + moment(s.Broker.Since)
 	case s.Broker.Problem != "":
