@@ -40,7 +40,7 @@ func (s *Snapshot) blind() string {
 func (s *Snapshot) unknown(c bus.Component) bool {
 	switch c.Kind {
 	case bus.KindAgent:
-		return !s.WorkersKnown || s.streamDown(bus.RequestStream(c.Name))
+		return !s.WorkersKnown || s.queueDown(c.Name)
 	case bus.KindBreaker, bus.KindWorker:
 		return !s.WorkersKnown
 	case bus.KindStream:
@@ -49,6 +49,14 @@ func (s *Snapshot) unknown(c bus.Component) bool {
 	case bus.KindDependency, bus.KindSystem:
 	}
 	return false
+}
+
+// queueDown tells that an agent's queue is out of use, which is told of its stream.
+func (s *Snapshot) queueDown(agent string) bool {
+	if s.sorted != nil {
+		return s.sorted.down[agent]
+	}
+	return s.streamDown(bus.RequestStream(agent))
 }
 
 // streamDown tells that a stream is out of use, which is told of the stream.
@@ -63,8 +71,8 @@ func (s *Stream) leaderless() bool { return s.Clustered && !s.Missing && s.Leade
 // are known to be away though none does. What a single stream misses is told of the
 // stream.
 func (s *Snapshot) serversAway() []string {
-	if s.away != nil {
-		return s.away
+	if s.sorted != nil {
+		return s.sorted.away
 	}
 	missed := make(map[string]int)
 	for _, st := range s.Streams {
@@ -78,7 +86,7 @@ func (s *Snapshot) serversAway() []string {
 		}
 	}
 	maps.DeleteFunc(missed, func(_ string, n int) bool { return n < 2 })
-	return append([]string{}, slices.Sorted(maps.Keys(missed))...)
+	return slices.Sorted(maps.Keys(missed))
 }
 
 // explained tells that requests of the agent wait for a reason that is told already.

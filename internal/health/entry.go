@@ -32,7 +32,8 @@ type entry struct {
 	held     map[string]bus.HealthState
 	restored bool
 
-	now judgement // of the last round
+	now  judgement // of the last round
+	seen uint64    // the last round with a verdict on it
 }
 
 // A judgement is what a round says of a component. Without a state it says nothing.
@@ -46,7 +47,10 @@ func (e *entry) judge(v *Verdict, settled bool) judgement {
 	if v.Unknown {
 		return judgement{}
 	}
-	states := make(map[string]bus.HealthState, len(v.Findings))
+	var states map[string]bus.HealthState
+	if len(v.Findings) > 0 {
+		states = make(map[string]bus.HealthState, len(v.Findings))
+	}
 	w := weigh(v.Findings, func(f *Finding) bus.HealthState {
 		states[f.Check] = e.hold(f)
 		return states[f.Check]

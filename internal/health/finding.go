@@ -77,6 +77,9 @@ type weighing struct {
 // and the reasons, the worst first.
 func weigh(findings []Finding, in func(*Finding) bus.HealthState) weighing {
 	w := weighing{state: bus.StateHealthy, backlog: true}
+	if len(findings) == 0 {
+		return w
+	}
 	type said struct {
 		rank int
 		text string

@@ -1,7 +1,6 @@
 package health
 
 import (
-	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -50,6 +49,8 @@ type Round struct {
 	// Verdicts are one for each component there is: the broker first, then streams,
 	// breakers, workers, agents and the ledger, by name.
 	Verdicts []Verdict
+
+	snapshot *Snapshot
 }
 
 // A Verdict is how one component is in one round.
@@ -57,20 +58,20 @@ type Verdict struct {
 	Component bus.Component
 	// Unknown says that nobody can tell: what was known of it stands. The rest is empty.
 	Unknown bool
-	// Data is the state by the thresholds as they are, with its reason and figures.
+	// Data is the state by the thresholds as they are, with its figures, and its reason
+	// unless it is healthy.
 	Data bus.HealthData
 	// Findings are those it was made from, and those which only count for a component
 	// that is in their state already.
 	Findings []Finding
 
-	well    string     // the reason of a healthy one
 	drained *time.Time // when the work that waits will be done
 }
 
 // Judge runs all checks over a snapshot. It has no memory: see [Watch].
 func Judge(s Snapshot, t Thresholds) Round {
 	r := Round{At: s.At, Elapsed: s.Elapsed, Blind: s.blind() != "", WorkersKnown: s.WorkersKnown}
-	s.away = s.serversAway()
+	s.sorted = s.order()
 	found := make(map[bus.Component][]Finding)
 	for _, c := range Checks() {
 		for _, f := range c.Run(s, t) {
@@ -78,12 +79,15 @@ func Judge(s Snapshot, t Thresholds) Round {
 			found[f.Component] = append(found[f.Component], f)
 		}
 	}
-	for _, c := range s.components(r.Blind) {
+	r.snapshot = &s
+	components := s.components(r.Blind)
+	r.Verdicts = make([]Verdict, 0, len(components))
+	for _, c := range components {
 		if s.unknown(c) {
 			r.Verdicts = append(r.Verdicts, Verdict{Component: c, Unknown: true})
 			continue
 		}
-		v := Verdict{Component: c, Findings: found[c], well: s.wellness(c)}
+		v := Verdict{Component: c, Findings: found[c]}
 		if c.Kind == bus.KindAgent {
 			v.measure(s.At, s.Agents[c.Name])
 		}
@@ -95,13 +99,19 @@ func Judge(s Snapshot, t Thresholds) Round {
 
 // measure adds the figures of an agent.
 func (v *Verdict) measure(at time.Time, a Agent) {
-	age := a.OldestAge.Seconds()
-	v.Data.Lag, v.Data.OldestAge = &a.Lag, &age
-	if a.Arrival >= 0 {
-		v.Data.ArrivalRate = &a.Arrival
+	f := &struct {
+		lag                   uint64
+		age, arrival, service float64
+	}{a.Lag, a.OldestAge.Seconds(), a.Arrival, a.Service}
+	v.Data.Lag, v.Data.OldestAge = &f.lag, &f.age
+	if f.arrival >= 0 {
+		v.Data.ArrivalRate = &f.arrival
 	}
-	if a.Service >= 0 {
-		v.Data.ServiceRate = &a.Service
+	if f.service >= 0 {
+		v.Data.ServiceRate = &f.service
+	}
+	if len(v.Findings) == 0 {
+		return
 	}
 	if end, drains := Recovery(at, &a); drains {
 		v.drained = &end
@@ -112,17 +122,15 @@ func (v *Verdict) measure(at time.Time, a Agent) {
 func (v *Verdict) weighed(w weighing) {
 	v.Data.State, v.Data.Reason, v.Data.AffectedServices = w.state, w.reason, w.affects
 	v.Data.EstimatedRecovery = nil
-	switch {
-	case w.state == bus.StateHealthy:
-		v.Data.Reason = v.well
-	case w.backlog:
+	if w.state != bus.StateHealthy && w.backlog {
 		v.Data.EstimatedRecovery = v.drained
 	}
 }
 
 // components are those that there is something to say of, in the order of [Round].
 func (s *Snapshot) components(blind bool) []bus.Component {
-	all := []bus.Component{NATS()}
+	all := make([]bus.Component, 1, 2+len(s.Streams)+len(s.Breakers)+len(s.Workers)+len(s.Agents))
+	all[0] = NATS()
 	if blind {
 		return all
 	}
@@ -131,10 +139,10 @@ func (s *Snapshot) components(blind bool) []bus.Component {
 			all = append(all, bus.Component{Kind: kind, Name: name})
 		}
 	}
-	add(bus.KindStream, slices.Sorted(maps.Keys(s.Streams)))
+	add(bus.KindStream, s.sorted.streams)
 	add(bus.KindBreaker, slices.Sorted(maps.Keys(s.Breakers)))
 	add(bus.KindWorker, slices.Sorted(maps.Keys(s.Workers)))
-	add(bus.KindAgent, slices.Sorted(maps.Keys(s.Agents)))
+	add(bus.KindAgent, s.sorted.agents)
 	if s.Ledger != nil {
 		all = append(all, ledger())
 	}
@@ -147,27 +155,4 @@ func NATS() bus.Component { return bus.Component{Kind: bus.KindDependency, Name:
 func ledger() bus.Component { return bus.Component{Kind: bus.KindSystem, Name: "ledger"} }
 func agent(name string) bus.Component {
 	return bus.Component{Kind: bus.KindAgent, Name: name}
-}
-
-// streamsJudged are the streams that this round can say something of, in order.
-func (s *Snapshot) streamsJudged() iter.Seq2[string, Stream] {
-	return judged(s, bus.KindStream, s.Streams)
-}
-
-// agentsJudged are the agents that this round can say something of, in order.
-func (s *Snapshot) agentsJudged() iter.Seq2[string, Agent] {
-	return judged(s, bus.KindAgent, s.Agents)
-}
-
-func judged[T any](s *Snapshot, kind bus.HealthKind, all map[string]T) iter.Seq2[string, T] {
-	return func(yield func(string, T) bool) {
-		if s.blind() != "" {
-			return
-		}
-		for _, name := range slices.Sorted(maps.Keys(all)) {
-			if !s.unknown(bus.Component{Kind: kind, Name: name}) && !yield(name, all[name]) {
-				return
-			}
-		}
-	}
 }

@@ -83,7 +83,7 @@ func TestEveryVerdictIsInOrderAndSaysWhy(t *testing.T) {
 	change(s.Workers, "w1", func(w *Worker) { w.Lost = s.At.Add(-time.Hour) })
 	var got []string
 	for _, v := range Judge(s, DefaultThresholds()).Verdicts {
-		got = append(got, v.Component.String()+": "+v.Data.Reason)
+		got = append(got, v.Component.String()+": "+v.Data.Reason+s.wellness(v.Component))
 	}
 	want := []string{
 		"dependency/nats: it answers; connected since 2026-11-23 11:00:00 UTC",

@@ -30,7 +30,7 @@ type Snapshot struct {
 	// Ledger is the last verification that ended; nil before the first.
 	Ledger *Ledger
 
-	away []string // what serversAway found; nil: it was not asked
+	sorted *order // what Judge works out once; nil: each check does
 }
 
 // Broker is how the message bus is.

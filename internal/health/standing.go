@@ -41,8 +41,8 @@ func (w *Watch) standing(e *entry) Standing {
 	case e.state == bus.StateHealthy || now.State == "":
 	case now.State == bus.StateHealthy:
 		rounds := e.patience(w.better) - e.asGood[0]
-		if rounds > 0 && w.round.Elapsed > 0 {
-			at := w.round.At.Add(time.Duration(rounds) * w.round.Elapsed)
+		if rounds > 0 && w.pace > 0 {
+			at := w.at.Add(time.Duration(rounds) * w.pace)
 			s.EstimatedRecovery = &at
 		}
 	default:

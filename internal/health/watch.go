@@ -56,7 +56,9 @@ type Watch struct {
 	clock         time.Duration // watched in all
 	settled       time.Duration // the clock at which workers should be there
 	fresh         bool          // the next round that is not blind is the first
-	round         Round         // the last one, without its verdicts
+	rounds        uint64
+	at            time.Time     // of the last round,
+	pace          time.Duration // and its Elapsed
 	entries       map[bus.Component]*entry
 }
 
@@ -106,10 +108,9 @@ func (w *Watch) Observe(r Round) []Change {
 	settled := !w.fresh && w.clock >= w.settled
 	w.fresh = r.Blind
 	var changes []Change
-	seen := make(map[bus.Component]bool, len(r.Verdicts))
+	w.rounds++
 	for i := range r.Verdicts {
 		v := &r.Verdicts[i]
-		seen[v.Component] = true
 		e := w.entries[v.Component]
 		if e == nil {
 			if v.Unknown || v.Data.State == bus.StateHealthy {
@@ -117,36 +118,39 @@ func (w *Watch) Observe(r Round) []Change {
 			}
 			e = w.entry(v.Component)
 		}
-		changes = w.turn(changes, e, r.At, e.judge(v, settled))
+		e.seen = w.rounds
+		changes = w.turn(changes, e, &r, e.judge(v, settled))
 	}
-	for _, c := range w.others(seen) {
+	for _, c := range w.others() {
 		e := w.entries[c]
-		changes = w.turn(changes, e, r.At, e.missing(&r, w.clock))
+		changes = w.turn(changes, e, &r, e.missing(&r, w.clock))
 	}
-	r.Verdicts = nil
-	w.round = r
+	w.at, w.pace = r.At, r.Elapsed
 	return changes
 }
 
 // turn lets an entry count what the round says of it, and appends the change if one is due.
-func (w *Watch) turn(changes []Change, e *entry, at time.Time, says judgement) []Change {
+func (w *Watch) turn(changes []Change, e *entry, r *Round, says judgement) []Change {
 	if !e.count(says, w.worse, e.patience(w.better)) {
 		return changes
 	}
 	says.data.Previous = e.state
-	event := bus.HealthEvent{Time: at, Component: e.component, Data: says.data}
+	if says.data.Reason == "" && r.snapshot != nil {
+		says.data.Reason = r.snapshot.wellness(e.component)
+	}
+	event := bus.HealthEvent{Time: r.At, Component: e.component, Data: says.data}
 	return append(changes, Change{e.component, event, e.sequence})
 }
 
 // others are the components that no verdict is about, in order. Those that have long
 // been well are forgotten.
-func (w *Watch) others(seen map[bus.Component]bool) []bus.Component {
+func (w *Watch) others() []bus.Component {
 	maps.DeleteFunc(w.entries, func(c bus.Component, e *entry) bool {
-		return !seen[c] && e.state == bus.StateHealthy && w.clock-e.since >= kept
+		return e.seen != w.rounds && e.state == bus.StateHealthy && w.clock-e.since >= kept
 	})
 	var rest []bus.Component
-	for c := range w.entries {
-		if !seen[c] {
+	for c, e := range w.entries {
+		if e.seen != w.rounds {
 			rest = append(rest, c)
 		}
 	}
