@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 const headerContentType = "Content-Type"
@@ -88,12 +89,13 @@ func (b *Bus) publishEvent(ctx context.Context, subject string, payload []byte, 
 // lastEvent reads the last event of a component; the zero one when there is none, and
 // one without an ID when the last message is no health event.
 func (b *Bus) lastEvent(ctx context.Context, c Component) (StoredHealthEvent, error) {
-	msg, err := b.lastMessage(ctx, StreamHealth, HealthSubject(c))
-	if errors.Is(err, ErrNotFound) {
+	// A replica that lags may not have what was published a moment ago.
+	msg, err := b.lastMessageOfLeader(ctx, StreamHealth, HealthSubject(c))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return StoredHealthEvent{}, nil
 	}
 	if err != nil {
-		return StoredHealthEvent{}, err
+		return StoredHealthEvent{}, readError("read the last event", err)
 	}
 	e, err := decodeHealth(msg.Subject, msg.Data)
 	if err != nil {

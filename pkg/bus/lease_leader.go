@@ -47,8 +47,8 @@ type Leadership struct {
 // Lead contends for the lead until ctx ends, and runs o.Lead while it has it; then it
 // gives the lease up, so that another one takes over at once, and returns nil. The
 // successor of one that died leads within five seconds. It survives outages of the
-// broker, in which nobody leads. A lead that fails or panics... see o.Lead. The error of
-// options that cannot work wraps [ErrInvalid].
+// broker, in which nobody leads. It waits for o.Lead to return before it contends again.
+// The error of options that cannot work wraps [ErrInvalid].
 //
 // Two never lead at the same time. The broker gives the lease to one of those who ask,
 // since each expects the last sequence of the key, and keeps it for three seconds after
@@ -69,10 +69,11 @@ func (b *Bus) Lead(ctx context.Context, o LeadOptions) error {
 		l.release(ctx)
 		switch {
 		case ctx.Err() != nil:
+			b.log.Info("this one leads no more", "lease", o.Name, "holder", o.Holder)
 		case err != nil:
-			b.log.Error("this one leads no more: it failed", "lease", o.Name, "holder", o.Holder, "error", err)
+			b.log.Warn("this one leads no more", "lease", o.Name, "holder", o.Holder, "error", err)
 		default:
-			b.log.Warn("this one leads no more", "lease", o.Name, "holder", o.Holder)
+			b.log.Warn("this one leads no more: its lead ended by itself", "lease", o.Name, "holder", o.Holder)
 		}
 		pause(ctx, leadPause)
 	}
@@ -81,15 +82,19 @@ func (b *Bus) Lead(ctx context.Context, o LeadOptions) error {
 
 // contend waits until this one leads; false when ctx ends before.
 func (t *term) contend(ctx context.Context) bool {
-	for ctx.Err() == nil {
-		if t.bus.Connected() {
-			if err := t.take(ctx); err == nil {
-				return true
-			} else if !errors.Is(err, errHeld) {
-				t.bus.log.Debug("contend for the lead", "lease", t.o.Name, "error", err)
-			}
+	for logged := false; ctx.Err() == nil; pause(ctx, leaseRetry) {
+		if !t.bus.Connected() {
+			continue
 		}
-		pause(ctx, leaseRetry)
+		switch err := t.take(ctx); {
+		case err == nil:
+			return true
+		case errors.Is(err, errHeld):
+			logged = false
+		case !logged && ctx.Err() == nil:
+			logged = true
+			t.bus.log.Warn("contend for the lead", "lease", t.o.Name, "holder", t.o.Holder, "error", err)
+		}
 	}
 	return false
 }

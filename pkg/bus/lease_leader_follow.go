@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -29,17 +28,18 @@ func (b *Bus) Leader(ctx context.Context, name string) (Leadership, error) {
 // and brings a new note, and the zero value when nobody leads or nobody can tell,
 // because the broker is away. told is called once at a time and should be quick.
 func (b *Bus) FollowLeader(ctx context.Context, name string, told func(Leadership)) error {
-	w := &leaderWatch{bus: b, key: leaseKey(leaderPrefix, name), tell: told}
+	w := &leaderWatch{bus: b, key: leaseKey(leaderPrefix, name), tell: told, heard: time.Now()}
 	if !b.Connected() {
 		w.nobody()
 	}
 	b.follow(ctx, bucketLeases, lostLook, follower{
 		keys:   w.key,
-		begin:  func() { w.look = false },
+		begin:  w.begin,
 		told:   w.told,
 		ready:  w.ready,
 		lost:   w.nobody,
 		silent: w.silent,
+		tick:   func(context.Context) { w.giveUp() },
 	})
 	return nil
 }
@@ -50,14 +50,17 @@ type leaderWatch struct {
 	key   string
 	tell  func(Leadership)
 	last  Leadership
-	first bool      // something was told
-	heard time.Time // when the lease was renewed
-	look  bool      // this watch told of it
+	spoke bool      // something was told
+	heard time.Time // when the watch began, or told something
+	seen  bool      // it told of the lease
+	sees  bool      // it told all that was there
 	odd   bool      // what no leader wrote was logged
 }
 
+func (w *leaderWatch) begin() { w.seen, w.sees, w.heard = false, false, time.Now() }
+
 func (w *leaderWatch) told(e jetstream.KeyValueEntry) {
-	w.look = true
+	w.seen, w.heard = true, time.Now()
 	if e.Operation() != jetstream.KeyValuePut {
 		w.nobody()
 		return
@@ -72,26 +75,35 @@ func (w *leaderWatch) told(e jetstream.KeyValueEntry) {
 		return
 	}
 	w.odd = false
-	w.heard, w.last, w.first = time.Now(), lease.Leadership, true
+	w.last, w.spoke = lease.Leadership, true
 	w.tell(w.last)
 }
 
 // ready says that nobody leads when the watch did not tell who does.
 func (w *leaderWatch) ready() {
-	if !w.look {
+	w.sees = true
+	if !w.seen {
 		w.nobody()
 	}
 }
 
 func (w *leaderWatch) nobody() {
-	if w.first && reflect.DeepEqual(w.last, Leadership{}) {
+	if w.spoke && w.last.Holder == "" {
 		return // told already
 	}
-	w.last, w.first = Leadership{}, true
+	w.last, w.spoke = Leadership{}, true
 	w.tell(w.last)
 }
 
-// silent tells whether the watch is dead: a lease is renewed, or it expires.
+// silent tells whether the watch is dead: it does not begin, or a lease is neither
+// renewed nor expires.
 func (w *leaderWatch) silent() bool {
-	return w.last.Holder != "" && time.Since(w.heard) >= leaseSilence
+	return time.Since(w.heard) >= leaseSilence && (!w.sees || w.last.Holder != "")
+}
+
+// giveUp says that nobody can tell, when no watch comes about.
+func (w *leaderWatch) giveUp() {
+	if !w.spoke && time.Since(w.heard) >= leaseSilence {
+		w.nobody()
+	}
 }

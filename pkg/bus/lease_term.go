@@ -31,7 +31,8 @@ type term struct {
 	known    bool      // and it is
 	since    time.Time // when it took the lease
 	until    time.Time // it leads no longer than that, by the monotonic clock
-	long     bool      // its note was too long; that was logged
+	wrote    bool      // it may have the lease
+	odd      bool      // its note cannot be written; that was logged
 }
 
 func newTerm(b *Bus, o LeadOptions) *term {
@@ -52,20 +53,20 @@ func (t *term) take(ctx context.Context) error {
 // another look: only when the lease is still this one's it goes on. It returns
 // [errHeld] when the lease is lost, and [ErrUnavailable] when that is not known.
 func (t *term) renew(ctx context.Context) error {
-	if !t.known {
-		own, err := t.look(ctx)
-		if err != nil {
+	for {
+		if !t.known {
+			own, err := t.look(ctx)
+			if err != nil {
+				return err
+			}
+			if !own {
+				return errHeld // it expired, or was removed, and is anybody's
+			}
+		}
+		if err := t.write(ctx); !errors.Is(err, ErrExists) {
 			return err
 		}
-		if !own {
-			return errHeld // it expired, or was removed, and is anybody's
-		}
 	}
-	err := t.write(ctx)
-	if errors.Is(err, ErrExists) { // by another one, or by a renewal without a confirmation
-		return t.renew(ctx)
-	}
-	return err
 }
 
 // look reads the key: its sequence, and whether the lease is this one's. It returns
@@ -104,7 +105,7 @@ func (t *term) write(ctx context.Context) error {
 		return fmt.Errorf("write lease %s: %w", t.key, err)
 	}
 	began, expected := time.Now(), t.sequence
-	t.known = false
+	t.wrote, t.known = true, false
 	if t.sequence, err = t.bus.writeLease(ctx, leaseWrite{key: t.key, value: value, expected: &expected}); err != nil {
 		return err
 	}
@@ -123,13 +124,13 @@ func (t *term) note() json.RawMessage {
 		err = fmt.Errorf("it has %d bytes; at most %d fit", len(note), maxNote)
 	}
 	if err != nil {
-		if !t.long {
+		if !t.odd {
 			t.bus.log.Error("what the leader tells of itself is left out", "lease", t.o.Name, "error", err)
 		}
-		t.long = true
+		t.odd = true
 		return nil
 	}
-	t.long = false
+	t.odd = false
 	return note
 }
 
@@ -137,10 +138,7 @@ func (t *term) note() json.RawMessage {
 func (t *term) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*leasePatience)
 	defer cancel()
-	for range maxConflicts {
-		if t.until.IsZero() || !t.bus.Connected() {
-			return // never held, or it expires
-		}
+	for t.wrote && t.bus.Connected() { // else there is none, or it expires
 		if !t.known {
 			if own, err := t.look(ctx); err != nil || !own {
 				break
@@ -148,12 +146,11 @@ func (t *term) release(ctx context.Context) {
 		}
 		expected := t.sequence
 		t.known = false
-		_, err := t.bus.writeLease(ctx, leaseWrite{key: t.key, expected: &expected, farewell: true})
-		if !errors.Is(err, ErrExists) {
+		if _, err := t.bus.writeLease(ctx, leaseWrite{key: t.key, expected: &expected, farewell: true}); !errors.Is(err, ErrExists) {
 			break
 		}
 	}
-	t.until = time.Time{}
+	t.wrote = false
 }
 
 // readLeader reads a leader's lease. It returns [ErrNotFound] when nobody leads, and

@@ -71,7 +71,7 @@ type knownWorker struct {
 
 func (w *workerWatch) begin() {
 	w.look++
-	w.looks = true
+	w.looks, w.sees = true, false
 	w.odd = map[string]bool{}
 	w.heard = time.Now()
 	call(w.f.Begin)
@@ -127,10 +127,14 @@ func (w *workerWatch) blind() {
 	w.looks, w.sees = false, false
 }
 
-// silent tells whether the watch is dead: workers renew their leases, or these expire.
+// silent tells whether the watch is dead: it does not begin, or workers neither renew
+// their leases nor lose them.
 func (w *workerWatch) silent() bool {
 	if time.Since(w.heard) < leaseSilence {
 		return false
+	}
+	if !w.sees {
+		return true
 	}
 	for _, k := range w.known {
 		if k.missing.IsZero() {
