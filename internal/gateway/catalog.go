@@ -22,31 +22,6 @@ const (
 	catalogWidth = 8
 )
 
-// States of an agent, as far as they are known without a monitor.
-const (
-	stateAccepting   = "accepting"
-	stateUnavailable = "unavailable"
-)
-
-// An AgentView is what GET /v1/agents says of an agent.
-type AgentView struct {
-	Name  string     `json:"name" doc:"The agent's name"`
-	State string     `json:"state" enum:"accepting,unavailable" doc:"accepting: its queue takes requests; unavailable: its queue cannot be read right now"`
-	Lag   *int64     `json:"lag" nullable:"true" doc:"Requests not settled yet, in all lanes; null when that is not known"`
-	Lanes []LaneView `json:"lanes" nullable:"false" doc:"Its lanes, the more urgent first"`
-	Error string     `json:"error,omitempty" doc:"Why it is unavailable"`
-}
-
-// A LaneView is the lag of one lane.
-type LaneView struct {
-	Lane        string  `json:"lane" enum:"interactive,batch" doc:"The lane"`
-	Pending     uint64  `json:"pending" doc:"Requests not yet delivered to a worker"`
-	InFlight    uint64  `json:"in_flight" doc:"Requests that are executed or wait for their next attempt"`
-	Lag         uint64  `json:"lag" doc:"The sum of both"`
-	Redelivered uint64  `json:"redelivered" doc:"Requests in flight that were delivered before"`
-	OldestAge   float64 `json:"oldest_age_s" doc:"Age of the oldest request in seconds"`
-}
-
 // catalog knows which agents there are: those with a request stream. Everything it
 // says is at most a second old, and however many ask, the broker is asked once.
 type catalog struct {
@@ -153,8 +128,9 @@ func endSentence(hint string) string {
 	return hint
 }
 
-// overview lists all agents with their lag.
-func (c *catalog) overview(ctx context.Context) ([]AgentView, error) {
+// lags lists all agents with their lag. Their state is left to be judged, but that of
+// those whose queue cannot be read.
+func (c *catalog) lags(ctx context.Context) ([]AgentView, error) {
 	if list := c.views.Load(); list != nil && time.Since(list.at) < catalogAge {
 		return list.views, nil
 	}
@@ -185,7 +161,7 @@ func (c *catalog) overview(ctx context.Context) ([]AgentView, error) {
 }
 
 func (c *catalog) view(ctx context.Context, name string) AgentView {
-	v := AgentView{Name: name, State: stateAccepting, Lanes: []LaneView{}}
+	v := AgentView{Name: name, Lanes: []LaneView{}}
 	var total int64
 	for _, lane := range bus.Lanes() {
 		l, err := c.bus.Lag(ctx, name, lane)

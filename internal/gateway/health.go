@@ -3,8 +3,10 @@ package gateway
 import (
 	"context"
 	"net/http"
-	"runtime"
 	"time"
+
+	"genesis/internal/telemetry"
+	"genesis/pkg/bus"
 )
 
 // A Readiness is the body of /health/ready.
@@ -53,25 +55,41 @@ func (s *Server) live(context.Context, *struct{}) (*liveOutput, error) {
 
 // A Detail is the body of /health/detailed.
 type Detail struct {
-	Timestamp      time.Time       `json:"timestamp" doc:"When it was written"`
-	Version        string          `json:"version" doc:"The version of the gateway"`
-	Uptime         float64         `json:"uptime_s" doc:"Seconds since its start"`
-	Ready          bool            `json:"ready" doc:"As /health/ready says"`
-	Checks         map[string]bool `json:"checks" doc:"As /health/ready says"`
-	Components     []AgentView     `json:"components" nullable:"false" doc:"The agents, as GET /v1/agents says"`
-	Infrastructure Infrastructure  `json:"infrastructure" doc:"What the gateway stands on"`
+	Timestamp      time.Time              `json:"timestamp" doc:"When it was written"`
+	Version        string                 `json:"version" doc:"The version of the gateway"`
+	Uptime         float64                `json:"uptime" doc:"Seconds since its start"`
+	Ready          bool                   `json:"ready" doc:"As /health/ready says"`
+	Checks         map[string]bool        `json:"checks" doc:"As /health/ready says"`
+	Components     map[string]AgentHealth `json:"components" nullable:"false" doc:"The agents, by name"`
+	Infrastructure Infrastructure         `json:"infrastructure" doc:"What the gateway stands on"`
+}
+
+// AgentHealth is how an agent is.
+type AgentHealth struct {
+	Healthy bool `json:"healthy" doc:"Whether its state is healthy"`
+	AgentView
 }
 
 // Infrastructure is what a gateway stands on.
 type Infrastructure struct {
-	NATS       string `json:"nats" doc:"URL of the server that it is connected to; empty while it is not"`
-	Waiters    int    `json:"waiters" doc:"Callers that wait for a result"`
-	MaxWaiters int    `json:"max_waiters" doc:"As many may wait"`
-	Keys       int    `json:"keys" doc:"API keys that are good"`
-	KeysError  string `json:"keys_error,omitempty" doc:"Why the file of the API keys cannot be read; the keys read before are good"`
-	Goroutines int    `json:"goroutines" doc:"Goroutines of the process"`
-	HeapBytes  uint64 `json:"heap_bytes" doc:"Memory in use"`
-	Error      string `json:"error,omitempty" doc:"Why the agents could not be listed"`
+	NATS       telemetry.NATSHealth    `json:"nats" doc:"The message bus"`
+	Monitor    MonitorHealth           `json:"monitor" doc:"The monitor that leads"`
+	Breakers   []BreakerView           `json:"circuit_breakers" nullable:"true" doc:"The breakers of the workers, by provider; null when they are not known"`
+	Resources  telemetry.ResourceUsage `json:"resource_usage" doc:"What the gateway uses"`
+	Waiters    int                     `json:"waiters" doc:"Callers that wait for a result"`
+	MaxWaiters int                     `json:"max_waiters" doc:"As many may wait"`
+	Keys       int                     `json:"keys" doc:"API keys that are good"`
+	KeysError  string                  `json:"keys_error,omitempty" doc:"Why the file of the API keys cannot be read; the keys read before are good"`
+	Error      string                  `json:"error,omitempty" doc:"Why the agents could not be listed"`
+}
+
+// MonitorHealth is whether anybody watches the system.
+type MonitorHealth struct {
+	Healthy bool       `json:"healthy" doc:"Whether it tells how the system is"`
+	Holder  string     `json:"holder,omitempty" doc:"The monitor that leads"`
+	Since   *time.Time `json:"since,omitempty" doc:"Since when it leads"`
+	Round   *time.Time `json:"round,omitempty" doc:"When it looked last"`
+	Error   string     `json:"error,omitempty" doc:"Why nobody can tell"`
 }
 
 type detailInput struct{ exchange }
@@ -87,27 +105,47 @@ func (s *Server) detailed(ctx context.Context, in *detailInput) (*detailOutput, 
 	if err != nil {
 		return nil, err
 	}
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
 	d := Detail{
 		Timestamp: time.Now().UTC(), Version: s.version, Uptime: time.Since(s.started).Seconds(),
-		Ready: ready.Body.Ready, Checks: ready.Body.Checks, Components: []AgentView{},
-		Infrastructure: Infrastructure{
-			NATS: s.bus.Conn().ConnectedUrlRedacted(), Waiters: s.waiters.count(), MaxWaiters: s.waiters.max,
-			Goroutines: runtime.NumGoroutine(), HeapBytes: memory.HeapAlloc,
-		},
+		Ready: ready.Body.Ready, Checks: ready.Body.Checks, Components: make(map[string]AgentHealth),
+		Infrastructure: s.infrastructure(),
 	}
-	if s.access.keys != nil {
-		d.Infrastructure.Keys = s.access.keys.Len()
-		if err := s.access.keys.Err(); err != nil {
-			d.Infrastructure.KeysError = err.Error()
-		}
-	}
-	views, err := s.agents.overview(ctx)
+	views, err := s.views(ctx)
 	if err != nil {
 		d.Infrastructure.Error = err.Error()
-	} else {
-		d.Components = views
+	}
+	for _, v := range views {
+		d.Components[v.Name] = AgentHealth{v.State == string(bus.StateHealthy), v}
 	}
 	return &detailOutput{d}, nil
+}
+
+func (s *Server) infrastructure() Infrastructure {
+	i := Infrastructure{
+		NATS: s.link.Health(), Monitor: s.watch.monitor(), Resources: s.resources.Usage(),
+		Waiters: s.waiters.count(), MaxWaiters: s.waiters.max,
+	}
+	if breakers, known := s.watch.breakers(); known {
+		i.Breakers = breakers
+	}
+	if s.access.keys != nil {
+		i.Keys = s.access.keys.Len()
+		if err := s.access.keys.Err(); err != nil {
+			i.KeysError = err.Error()
+		}
+	}
+	return i
+}
+
+// monitor is whether anybody watches the system, and who.
+func (w *watch) monitor() MonitorHealth {
+	said, why := w.overview()
+	m := MonitorHealth{Healthy: said != nil, Error: why}
+	if said != nil {
+		m.Round = &said.Round
+	}
+	if l := w.lead(); l.Holder != "" {
+		m.Holder, m.Since = l.Holder, &l.Since
+	}
+	return m
 }

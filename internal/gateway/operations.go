@@ -56,8 +56,9 @@ func (d document) cancel() huma.Operation {
 func (d document) agents() huma.Operation {
 	return d.operation(huma.Operation{
 		OperationID: "list-agents", Method: http.MethodGet, Path: "/v1/agents", Tags: []string{"agents"},
-		Summary: "List the agents, their state and their lag", Description: "At most a second old.",
-		Security: keyed(),
+		Summary:     "List the agents: how they are, who serves them, and their lag",
+		Description: "A few seconds old at most. Requests to an agent that no worker serves are accepted, and wait.",
+		Security:    keyed(),
 	}, map[int]*huma.Response{
 		http.StatusOK: {Description: "The agents, sorted by name"},
 	}, kindUnauthorized, kindForbidden, kindUnavailable)
@@ -66,7 +67,8 @@ func (d document) agents() huma.Operation {
 func (d document) status() huma.Operation {
 	return d.operation(huma.Operation{
 		OperationID: "get-status", Method: http.MethodGet, Path: "/status", Tags: []string{"health"},
-		Summary: "Tell clients whether all is well",
+		Summary:     "Tell clients whether all is well",
+		Description: "What the monitor says, and what this gateway sees before it does. Without a monitor health is unknown, which is degraded.",
 	}, map[int]*huma.Response{http.StatusOK: {Description: "The status, also when it is degraded"}})
 }
 

@@ -44,7 +44,7 @@ func (s *Server) listAgents(ctx context.Context, in *agentsInput) (*agentsOutput
 	if _, err := s.access.admit(in.w, in.r); err != nil {
 		return nil, err
 	}
-	views, err := s.agents.overview(ctx)
+	views, err := s.views(ctx)
 	if err != nil {
 		return nil, s.logged(problemOf(err))
 	}

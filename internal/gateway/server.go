@@ -18,6 +18,7 @@ import (
 	"genesis/internal/config"
 	"genesis/internal/keys"
 	"genesis/internal/program"
+	"genesis/internal/telemetry"
 	"genesis/pkg/bus"
 )
 
@@ -39,6 +40,9 @@ type Options struct {
 	Version string
 	// OperatorToken opens /health/detailed; empty keeps it shut.
 	OperatorToken string
+	// DataDir is the broker's, when that runs in this process: its disk is shown in the
+	// health. Empty: it is elsewhere.
+	DataDir string
 }
 
 // A Server is a gateway. Make it with [New].
@@ -55,6 +59,10 @@ type Server struct {
 	replies *bus.Replies
 	waiters *waiters
 	metrics *metrics
+
+	watch     *watch
+	link      *telemetry.Link
+	resources *telemetry.Resources
 
 	listener net.Listener
 	handler  http.Handler
@@ -73,6 +81,7 @@ func New(o Options) (*Server, error) {
 		rates:   newRates(o.Config.Gateway.RateLimit, time.Now),
 		agents:  &catalog{bus: o.Bus},
 		waiters: &waiters{max: o.Config.Gateway.MaxWaiters},
+		watch:   newWatch(o.Bus), link: telemetry.NewLink(o.Bus), resources: telemetry.NewResources(o.DataDir),
 	}
 	store, err := openKeys(o.Config, o.Log)
 	if err != nil {
@@ -140,6 +149,15 @@ func (s *Server) Run(ctx context.Context) error {
 	server := s.httpServer(calls)
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	for _, follow := range []func(context.Context) error{s.watch.run, s.link.Run} {
+		wg.Go(func() {
+			if err := follow(watching); err != nil {
+				s.log.Error("what the gateway says of the system is old", "error", err)
+			}
+		})
+	}
 	ended := make(chan error, 1)
 	wg.Go(func() { ended <- server.Serve(s.listener) })
 	if _, err := s.agents.refresh(ctx); err != nil { // the first call asks again
