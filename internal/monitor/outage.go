@@ -13,6 +13,10 @@ import (
 // loss it tells of took the lead with it.
 const led = 10 * time.Second
 
+// startGrace is how long the broker may be away after the start before that is an outage:
+// programs that are started together come up in any order.
+const startGrace = 5 * time.Second
+
 // An outage is a loss of the broker that could not be told on the bus yet.
 type outage struct {
 	event  bus.HealthEvent
@@ -24,6 +28,9 @@ type outage struct {
 // next leader tells it when the broker is back. Every monitor keeps it, because each may
 // be the next leader; only the one that led posts it to the webhook.
 func (s *Server) tellOutage(changes []health.Change) {
+	if time.Since(s.started) < startGrace {
+		return
+	}
 	for _, c := range changes {
 		if c.Component.Kind != bus.KindDependency {
 			continue

@@ -41,6 +41,11 @@ func (s *Server) round(ctx context.Context) {
 	began := time.Now()
 	var seen health.Snapshot
 	_ = s.rounds.Do(ctx, func(ctx context.Context) (err error) { // it logs
+		ctx, cut := context.WithCancel(ctx)
+		defer cut()
+		s.mu.Lock()
+		s.cut = cut
+		s.mu.Unlock()
 		seen, err = s.looker.look(ctx)
 		return err
 	})
@@ -51,6 +56,7 @@ func (s *Server) round(ctx context.Context) {
 	judged := health.Judge(seen, s.thresholds)
 	s.mu.Lock()
 	s.snapshot, s.looked = seen, time.Now()
+	s.made++
 	s.history.add(&seen)
 	changes := s.watch.Observe(judged)
 	lead := s.leading.Load() && s.recalled
@@ -70,6 +76,17 @@ func (s *Server) round(ctx context.Context) {
 	s.metrics.rounds.Inc()
 	s.metrics.seconds.Observe(time.Since(began).Seconds())
 	s.news.ring()
+}
+
+// linkChanged makes a round due when the connection was made or lost. A look that waits for
+// answers which will not come is cut off.
+func (s *Server) linkChanged() {
+	s.mu.Lock()
+	if s.cut != nil && !s.bus.Connected() {
+		s.cut()
+	}
+	s.mu.Unlock()
+	s.wake()
 }
 
 // committed takes over an event that is stored, whoever published it.

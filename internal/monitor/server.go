@@ -73,8 +73,10 @@ type Server struct {
 	listener net.Listener
 
 	mu       sync.Mutex
+	cut      context.CancelFunc // ends the look of the round under way
 	watch    *health.Watch
 	snapshot health.Snapshot
+	made     int       // rounds
 	looked   time.Time // when the last round ended, by this machine's clock
 	history  *history
 	leader   bus.Leadership
@@ -106,7 +108,7 @@ func New(o Options) (*Server, error) {
 	s.publishing = operations.Operation("publish_event")
 	s.rescuing = operations.Operation("rescue")
 	s.staff, s.link, s.tally = newStaff(s.wake), telemetry.NewLink(o.Bus), newTally(o.Bus)
-	s.link.Changed = s.wake
+	s.link.Changed = s.linkChanged
 	s.verifier = &verifier{bus: o.Bus, log: s.log, every: o.Config.Monitor.VerifyInterval.Std(), operation: operations.Operation("verify"), changed: s.wake}
 	var err error
 	if s.looker, err = newLooker(o.Config, o.Bus, s.staff, s.tally, s.link); err != nil {

@@ -60,6 +60,13 @@ func options(name string, cfg *config.Config, log *slog.Logger, inProcess nats.I
 // PrepareOnceThere prepares the broker as soon as it is there, however long that takes.
 // It returns an error when the broker refuses, and nil when ctx has ended.
 func PrepareOnceThere(ctx context.Context, b *bus.Bus, cfg *config.Config, log *slog.Logger) error {
+	for !b.Connected() {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(prepareAgain):
+		}
+	}
 	err := prepareWithin(ctx, b, cfg, log, forEver)
 	if ctx.Err() != nil {
 		return nil
