@@ -28,7 +28,7 @@ func (s *Server) cancel(ctx context.Context, in *cancelInput) (*answer, error) {
 		}
 	}
 	if err != nil {
-		return nil, s.logged(problemOf(about(err, in.ID)))
+		return nil, s.logged(ctx, problemOf(about(err, in.ID)))
 	}
 	return ticket(in.Agent, in.ID, statusCancelled), nil
 }

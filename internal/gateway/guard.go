@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"genesis/internal/telemetry"
 )
 
 // writeTimeout is how long a client may take to read its response. It begins with the
@@ -22,7 +24,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		defer func() {
 			cause := recover()
 			if cause != nil && !errors.Is(asError(cause), http.ErrAbortHandler) {
-				s.log.Error("a handler panicked", "route", r.Pattern, "panic", asError(cause), "stack", string(debug.Stack()))
+				s.log.Error("a handler panicked", "route", r.Pattern, "panic", asError(cause), "trace_id", telemetry.TraceIDOf(r.Context()), "stack", string(debug.Stack()))
 				if w.status == 0 {
 					refuse(kindInternal, "%s", rowOf(kindInternal).detail).write(w)
 					cause = nil

@@ -11,7 +11,7 @@ import (
 func (s *Server) lookup(ctx context.Context, in *lookupInput) (*answer, error) {
 	a, err := s.find(ctx, in)
 	if err != nil {
-		return nil, s.logged(problemOf(err))
+		return nil, s.logged(ctx, problemOf(err))
 	}
 	return a, nil
 }

@@ -17,7 +17,7 @@ func Main() int {
 }
 
 func run(ctx context.Context, p *program.Program) error {
-	s, err := New(Options{Config: p.Config, Bus: p.Bus, Log: p.Log, Version: p.Version, OperatorToken: p.OperatorToken})
+	s, err := New(Options{Config: p.Config, Bus: p.Bus, Log: p.Log, Version: p.Version, OperatorToken: p.OperatorToken, Tracing: p.Tracing})
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,8 @@ type metrics struct {
 	requests  *prometheus.CounterVec
 	confirmed prometheus.Histogram
 	responses *prometheus.CounterVec
+
+	publish, listAgents *telemetry.Operation
 }
 
 func (s *Server) newMetrics() *metrics {
@@ -40,6 +42,9 @@ func (s *Server) newMetrics() *metrics {
 			Name: "genesis_gateway_responses_total", Help: "HTTP responses by route and status.",
 		}, []string{"route", "code"}),
 	}
+	m.registry.Spans(s.tracing)
+	operations := telemetry.NewOperations(m.registry, nil) // who answers the client logs why
+	m.publish, m.listAgents = operations.Operation("publish"), operations.Operation("list-agents")
 	m.registry.MustRegister(m.requests, m.confirmed, m.responses,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "genesis_gateway_waiters", Help: "Callers that wait for a result.",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"genesis/pkg/bus"
@@ -34,7 +35,7 @@ type placement struct {
 func (s *Server) place(ctx context.Context, sub *submission) (*placement, error) {
 	ctx = context.WithoutCancel(ctx)
 	if !sub.named {
-		receipt, err := s.bus.Publish(ctx, sub.envelope)
+		receipt, err := s.publish(ctx, sub)
 		if err != nil {
 			return nil, s.publishProblem(ctx, sub, receipt.ID, err)
 		}
@@ -45,7 +46,7 @@ func (s *Server) place(ctx context.Context, sub *submission) (*placement, error)
 		if p, err := s.join(ctx, sub); p != nil || err != nil {
 			return p, err
 		}
-		receipt, err := s.bus.Publish(ctx, sub.envelope)
+		receipt, err := s.publish(ctx, sub)
 		switch {
 		case err == nil:
 			return s.placed(ctx, sub, receipt)
@@ -54,6 +55,26 @@ func (s *Server) place(ctx context.Context, sub *submission) (*placement, error)
 		}
 	}
 	return nil, refuse(kindUnavailable, "request %s changes all the time: repeat the call", id).about(id)
+}
+
+// publish hands the request to the bus.
+func (s *Server) publish(ctx context.Context, sub *submission) (receipt bus.Receipt, err error) {
+	ctx, end := s.tracing.Publishing(ctx, &sub.envelope)
+	_ = s.metrics.publish.Do(ctx, func(ctx context.Context) error {
+		receipt, err = s.bus.Publish(ctx, sub.envelope)
+		return serverSide(err)
+	})
+	end(receipt, err)
+	return receipt, err
+}
+
+// serverSide is err, or nil when it says something of the request only, or that the
+// queue is full: then publishing did what it should.
+func serverSide(err error) error {
+	if err == nil || errors.Is(err, bus.ErrFull) || problemOf(err).Status < http.StatusInternalServerError {
+		return nil
+	}
+	return err
 }
 
 // join looks for an earlier request of the same id: answered, or in one of the lanes.

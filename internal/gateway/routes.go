@@ -32,7 +32,7 @@ func (s *Server) routes() (http.Handler, error) {
 		_, _ = w.Write(openapi) // whoever has gone needs no document
 	})
 	mux.Handle("/", unrouted(mux))
-	return s.guard(mux), nil
+	return s.tracing.Handler(s.guard(mux)), nil
 }
 
 type agentsInput struct{ exchange }
@@ -44,9 +44,13 @@ func (s *Server) listAgents(ctx context.Context, in *agentsInput) (*agentsOutput
 	if _, err := s.access.admit(in.w, in.r); err != nil {
 		return nil, err
 	}
-	views, err := s.views(ctx)
+	var views []AgentView
+	err := s.metrics.listAgents.Do(ctx, func(ctx context.Context) (err error) {
+		views, err = s.views(ctx)
+		return err
+	})
 	if err != nil {
-		return nil, s.logged(problemOf(err))
+		return nil, s.logged(ctx, problemOf(err))
 	}
 	return &agentsOutput{views}, nil
 }

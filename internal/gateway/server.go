@@ -40,6 +40,8 @@ type Options struct {
 	Version string
 	// OperatorToken opens /health/detailed; empty keeps it shut.
 	OperatorToken string
+	// Tracing makes and exports the spans of calls. Nil: none are made.
+	Tracing *telemetry.Tracing
 	// DataDir is the broker's, when that runs in this process: its disk is shown in the
 	// health. Empty: it is elsewhere.
 	DataDir string
@@ -59,6 +61,7 @@ type Server struct {
 	replies *bus.Replies
 	waiters *waiters
 	metrics *metrics
+	tracing *telemetry.Tracing
 
 	watch     *watch
 	link      *telemetry.Link
@@ -78,6 +81,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		cfg: o.Config, bus: o.Bus, log: o.Log, version: o.Version, started: time.Now(),
+		tracing: o.Tracing,
 		rates:   newRates(o.Config.Gateway.RateLimit, time.Now),
 		agents:  &catalog{bus: o.Bus},
 		waiters: &waiters{max: o.Config.Gateway.MaxWaiters},

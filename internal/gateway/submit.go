@@ -3,10 +3,10 @@ package gateway
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"time"
 
+	"genesis/internal/telemetry"
 	"genesis/pkg/bus"
 )
 
@@ -48,7 +48,7 @@ func (s *Server) submit(ctx context.Context, in *submitInput) (*answer, error) {
 	if err != nil {
 		p := problemOf(err)
 		s.metrics.refused(s.agents.label(in.Agent), p.kind)
-		return nil, s.logged(p)
+		return nil, s.logged(ctx, p)
 	}
 	return a, nil
 }
@@ -174,9 +174,13 @@ func ticket(agent, id, status string) *answer {
 func location(agent, id string) string { return "/v1/agents/" + agent + "/requests/" + id }
 
 // logged logs a problem that is not the client's doing.
-func (s *Server) logged(p *problemError) *problemError {
-	if p.Status >= http.StatusInternalServerError && p.cause != nil && !errors.Is(p.cause, bus.ErrFull) {
-		s.log.Warn("a call failed", "kind", string(p.kind), "request_id", p.ID, "error", p.cause)
+func (s *Server) logged(ctx context.Context, p *problemError) *problemError {
+	if p.cause != nil && serverSide(p) != nil {
+		about := []any{"kind", string(p.kind), "request_id", p.ID, "error", p.cause}
+		if id := telemetry.TraceIDOf(ctx); id != "" {
+			about = append(about, "trace_id", id)
+		}
+		s.log.Warn("a call failed", about...)
 	}
 	return p
 }
