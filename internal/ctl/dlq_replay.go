@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/time/rate"
 
+	"genesis/internal/telemetry"
 	"genesis/pkg/bus"
 )
 
@@ -50,8 +52,10 @@ runs is not replayed: the set is frozen at the start.`,
 			if err != nil {
 				return err
 			}
+			tracing := c.tracing(cmd.Context(), "cli", slog.New(&notes{w: cmd.ErrOrStderr()}))
+			defer tracing.Close(cmd.Context())
 			t := &batch{verb: "replay", done: "replayed", refs: refs, rate: rate.Limit(perSecond), do: func(ctx context.Context, r letterRef) error {
-				return replay(ctx, b, r)
+				return replay(ctx, b, tracing, r)
 			}}
 			return c.finishBatch(cmd, b, t, bus.AuditRecord{Verb: "dlq-replay", Reason: why, Target: s.String()})
 		},
@@ -67,12 +71,14 @@ runs is not replayed: the set is frozen at the start.`,
 }
 
 // replay sends one dead letter back, and waits while its agent's queue is full.
-func replay(ctx context.Context, b *bus.Bus, ref letterRef) error {
+func replay(ctx context.Context, b *bus.Bus, tracing *telemetry.Tracing, ref letterRef) (err error) {
 	begun := context.WithoutCancel(ctx) // both steps of a replay, or none
 	d, err := ref.read(begun, b)
 	if err != nil {
 		return err
 	}
+	begun, end := tracing.Replaying(begun, &d)
+	defer func() { end(err) }()
 	stuck := time.NewTimer(fullPatience)
 	defer stuck.Stop()
 	pause := time.NewTicker(250 * time.Millisecond)

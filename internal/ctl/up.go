@@ -105,7 +105,9 @@ func (c *cli) up(ctx context.Context, cmd *cobra.Command, cfg *config.Config, f 
 	if err != nil {
 		return err
 	}
-	parts, addresses, err := newParts(cfg, b, log, token, f.data)
+	traced := c.traceParts(ctx, log)
+	defer traced.close(ctx)
+	parts, addresses, err := newParts(cfg, b, log, token, f.data, traced)
 	if err != nil {
 		return err
 	}

@@ -39,16 +39,16 @@ func startNATS(ctx context.Context, cfg *config.Config, f upFlags, log *slog.Log
 // newParts makes the programs, in the order in which they stop: the gateway takes no
 // more requests before the worker finishes those that it holds, and the monitor sees
 // that through.
-func newParts(cfg *config.Config, b *bus.Bus, log *slog.Logger, token, data string) ([]part, *upAddresses, error) {
+func newParts(cfg *config.Config, b *bus.Bus, log *slog.Logger, token, data string, traced tracedParts) ([]part, *upAddresses, error) {
 	version := program.Version()
 	g, err := gateway.New(gateway.Options{
-		Config: cfg, Bus: b, Log: log.With("program", "gateway"), Version: version, OperatorToken: token,
+		Config: cfg, Bus: b, Log: log.With("program", "gateway"), Version: version, OperatorToken: token, Tracing: traced.gateway,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("gateway: %w", err)
 	}
 	w, err := worker.New(worker.Options{
-		Config: cfg, Bus: b, Log: log.With("program", "worker"), Version: version, OperatorToken: token,
+		Config: cfg, Bus: b, Log: log.With("program", "worker"), Version: version, OperatorToken: token, Tracing: traced.worker,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker: %w", err)
