@@ -8,6 +8,8 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Handler puts a server's requests into the traces that they came with, so that the
@@ -23,11 +25,22 @@ func (t *Tracing) Handler(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		})
 	}
-	return otelhttp.NewHandler(next, "",
+	return otelhttp.NewHandler(routed(next), "",
 		otelhttp.WithTracerProvider(t.provider), otelhttp.WithPropagators(propagator()), otelhttp.WithMeterProvider(noop.NewMeterProvider()),
 		otelhttp.WithFilter(func(r *http.Request) bool {
 			return strings.HasPrefix(r.URL.Path, "/v1/") && (r.Method == http.MethodPost || r.Header.Get(headerTraceparent) != "")
 		}))
+}
+
+// routed tells the span of a request which route it took: a mux knows that only when it
+// has chosen.
+func routed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r)
+		if _, route, ok := strings.Cut(r.Pattern, " "); ok {
+			trace.SpanFromContext(r.Context()).SetAttributes(semconv.HTTPRoute(route))
+		}
+	})
 }
 
 // Inject writes the trace that ctx belongs to into the header of an HTTP request.
