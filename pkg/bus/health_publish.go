@@ -16,7 +16,7 @@ const headerContentType = "Content-Type"
 // PublishHealth stores that the state of a component changed, and returns the sequence
 // of the event. after is the sequence of the component's last event, 0 for none, so that
 // of several who judge the same only one is heard. An empty ID is made, a zero Time is
-// now. It waits at most a few seconds.
+// now. It waits at most ten seconds.
 //
 // Errors: [ErrExists] when somebody published meanwhile, [ErrInvalid], and
 // [ErrUnavailable], after which it is not known whether the event was stored: publishing
@@ -36,20 +36,21 @@ func (b *Bus) PublishHealth(ctx context.Context, e HealthEvent, after uint64) (u
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w: %w", op, ErrInvalid, err)
 	}
+	if !b.Connected() { // nothing will be sent, so nothing is to be found out
+		return 0, fmt.Errorf("%s: %w: there is no connection", op, ErrUnavailable)
+	}
 	for range maxConflicts {
 		sequence, err := b.publishEvent(ctx, HealthSubject(e.Component), payload, after)
-		if err == nil || errors.Is(err, ErrTooLarge) || ctx.Err() != nil {
+		if err == nil || errors.Is(err, ErrTooLarge) {
 			return sequence, wrap(op, err)
 		}
 		last, readErr := b.lastEvent(ctx, e.Component)
 		switch {
 		case readErr != nil:
-			return 0, wrap(op, errors.Join(err, readErr))
+			return 0, wrap(op, readErr) // more than err it says what is wrong
 		case last.ID == e.ID:
 			return last.Sequence, nil // its confirmation was lost
-		case !errors.Is(err, ErrExists):
-			return 0, wrap(op, err)
-		case last.ID != "" && last.Sequence != after:
+		case !errors.Is(err, ErrExists), last.ID != "" && last.Sequence != after:
 			return 0, wrap(op, err)
 		}
 		after = last.Sequence // the event before has expired, or it was none
@@ -87,19 +88,26 @@ func (b *Bus) publishEvent(ctx context.Context, subject string, payload []byte, 
 }
 
 // lastEvent reads the last event of a component; the zero one when there is none, and
-// one without an ID when the last message is no health event.
+// one without an ID when the last message is no health event. While the broker is away
+// it tries again for five seconds: whoever asks does not know what was stored.
 func (b *Bus) lastEvent(ctx context.Context, c Component) (StoredHealthEvent, error) {
-	// A replica that lags may not have what was published a moment ago.
-	msg, err := b.lastMessageOfLeader(ctx, StreamHealth, HealthSubject(c))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return StoredHealthEvent{}, nil
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	for {
+		// A replica that lags may not have what was published a moment ago.
+		msg, err := b.lastMessageOfLeader(ctx, StreamHealth, HealthSubject(c))
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			return StoredHealthEvent{}, nil
+		case err == nil:
+			e, err := decodeHealth(msg.Subject, msg.Data)
+			if err != nil {
+				e = HealthEvent{} // nobody's
+			}
+			return StoredHealthEvent{e, msg.Sequence}, nil
+		case ctx.Err() != nil, errors.Is(err, jetstream.ErrStreamNotFound):
+			return StoredHealthEvent{}, readError("read the last event", err)
+		}
+		pause(ctx, leaseRetry)
 	}
-	if err != nil {
-		return StoredHealthEvent{}, readError("read the last event", err)
-	}
-	e, err := decodeHealth(msg.Subject, msg.Data)
-	if err != nil {
-		e = HealthEvent{} // nobody's
-	}
-	return StoredHealthEvent{e, msg.Sequence}, nil
 }

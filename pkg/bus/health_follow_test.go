@@ -1,0 +1,289 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"genesis/pkg/bus"
+	"genesis/pkg/bus/bustest"
+)
+
+// heard is what a follower of the health events was told.
+type heard struct {
+	stop func()
+
+	mu     sync.Mutex
+	events []string
+	last   uint64 // a sequence
+	ready  int    // how many times
+}
+
+func followHealth(t testing.TB, b *bus.Bus, o bus.HealthFollow) *heard {
+	t.Helper()
+	h := &heard{}
+	ctx, stop := context.WithCancel(t.Context())
+	o.Ready = func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.ready++
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		err := b.FollowHealth(ctx, o, func(e bus.StoredHealthEvent) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.events = append(h.events, fmt.Sprintf("%d %s %s", e.Sequence, e.Component, e.Data.State))
+			h.last = e.Sequence
+		})
+		if err != nil {
+			t.Errorf("follow health: %v", err)
+		}
+	})
+	h.stop = func() { stop(); wg.Wait() }
+	t.Cleanup(h.stop)
+	return h
+}
+
+func (h *heard) told() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.events)
+}
+
+func (h *heard) readies() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ready
+}
+
+// upTo waits until the follower has told all up to a sequence.
+func (h *heard) upTo(t testing.TB, sequence uint64) {
+	t.Helper()
+	await(t, fmt.Sprint("event ", sequence), func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.last >= sequence
+	})
+}
+
+func TestAFollowerBeginsWhereItIsToldTo(t *testing.T) {
+	virtual(t, func(t *testing.T, s *bustest.Server) {
+		b := connect(t, s)
+		publishHealth(t, b, health("x", bus.StateDegraded), 0)
+		publishHealth(t, b, health("y", bus.StateDegraded), 0)
+		publishHealth(t, b, health("x", bus.StateUnhealthy), 1)
+		all := []string{"1 agent/x degraded", "2 agent/y degraded", "3 agent/x unhealthy", "4 agent/y healthy"}
+		for _, tt := range []struct {
+			name string
+			from bus.HealthFollow
+			want []string
+		}{
+			{"with what is new", bus.HealthFollow{}, all[3:]},
+			{"with the last of each", bus.HealthFollow{Last: true}, all[1:]},
+			{"after the first", bus.HealthFollow{After: 1}, all[1:]},
+			{"after the last", bus.HealthFollow{After: 3}, all[3:]},
+			{"after one that never was", bus.HealthFollow{After: 1 << 40}, all[3:]},
+		} {
+			h := followHealth(t, b, tt.from)
+			await(t, "all that is stored", func() bool { return h.readies() == 1 })
+			if got, want := h.told(), tt.want[:len(tt.want)-1]; !slices.Equal(got, want) {
+				t.Errorf("%s, when it is ready: got %q, want %q", tt.name, got, want)
+			}
+			t.Cleanup(func() {
+				h.stop()
+				if got := h.told(); !slices.Equal(got, tt.want) {
+					t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+				}
+			})
+		}
+		publishHealth(t, b, health("y", bus.StateHealthy), 2)
+		spend(t.Context(), 50*time.Millisecond)
+	})
+}
+
+func TestAFollowerThatCannotBeginSoIsRefused(t *testing.T) {
+	b := connectTo(t, bustest.Start(t), quiet())
+	err := b.FollowHealth(t.Context(), bus.HealthFollow{Last: true, After: 1}, func(bus.StoredHealthEvent) {})
+	if !errors.Is(err, bus.ErrInvalid) {
+		t.Errorf("got %v, want invalid", err)
+	}
+}
+
+// Events go on while connections break or go deaf, and while the broker restarts. Each
+// follower hears each event once and in order.
+func TestAFollowerHearsEachEventOnceAndInOrder(t *testing.T) {
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			virtual(t, func(t *testing.T, s *bustest.Server) {
+				r := rand.New(rand.NewPCG(seed, 5))
+				teller := connectTo(t, s, quiet())
+				b, w := wired(t, s)
+				h := followHealth(t, b, bus.HealthFollow{Last: true})
+				spend(t.Context(), time.Second)
+				for range 30 {
+					keepTelling(t, teller, 1+r.IntN(20))
+					long := time.Duration(r.Int64N(int64(5 * time.Second)))
+					switch r.IntN(5) {
+					case 0:
+						w.sever(true)
+						keepTelling(t, teller, r.IntN(20))
+						spend(t.Context(), long)
+						w.sever(false)
+					case 1:
+						w.deafen(true)
+						keepTelling(t, teller, r.IntN(20))
+						spend(t.Context(), long)
+						w.deafen(false)
+					case 2:
+						w.deafen(true)
+						keepTelling(t, teller, r.IntN(20))
+						w.sever(true)
+						w.deafen(false)
+						w.sever(false)
+					case 3:
+						s.Down(t)
+						spend(t.Context(), long)
+						s.Restart(t)
+					default:
+						spend(t.Context(), long)
+					}
+				}
+				keepTelling(t, teller, 1) // the broker is there again
+				want := listHealth(t, teller, bus.HealthFilter{})
+				h.upTo(t, uint64(len(want)))
+				if got := h.told(); !slices.Equal(got, want) {
+					t.Errorf("told: got %d events, want %d, each once and in order:\ngot  %q\nwant %q", len(got), len(want), got, want)
+				}
+				if h.readies() < 5 {
+					t.Errorf("ready: got %d times, want once after each outage", h.readies())
+				}
+			})
+		})
+	}
+}
+
+// keepTelling publishes n events of one of five agents each, over outages.
+func keepTelling(t testing.TB, b *bus.Bus, n int) {
+	t.Helper()
+	for i := range n {
+		agent := fmt.Sprint("a", i%5)
+		await(t, "an event to be stored", func() bool {
+			last, err := b.LastHealth(t.Context())
+			if err != nil {
+				return false
+			}
+			var after uint64
+			for _, e := range last {
+				if e.Component.Name == agent {
+					after = e.Sequence
+				}
+			}
+			_, err = b.PublishHealth(t.Context(), health(agent, bus.StateDegraded), after)
+			return err == nil
+		})
+	}
+}
+
+func TestAFollowerWaitsForItsStreamAndReadsOneThatIsMadeAnew(t *testing.T) {
+	virtual(t, func(t *testing.T, s *bustest.Server) {
+		b := connectTo(t, s, quiet())
+		stream, err := b.JetStream().Stream(t.Context(), bus.StreamHealth)
+		if err != nil {
+			t.Fatal(err)
+		}
+		drop := func() {
+			t.Helper()
+			if err := b.JetStream().DeleteStream(t.Context(), bus.StreamHealth); err != nil {
+				t.Fatal(err)
+			}
+		}
+		drop()
+		followers := []*heard{followHealth(t, b, bus.HealthFollow{}), followHealth(t, b, bus.HealthFollow{Last: true})}
+		spend(t.Context(), 10*time.Second)
+		create(t, b, stream.CachedInfo().Config)
+		publishHealth(t, b, health("x", bus.StateDegraded), 0)
+		publishHealth(t, b, health("y", bus.StateDegraded), 0)
+		spend(t.Context(), 5*time.Second)
+		drop()
+		create(t, b, stream.CachedInfo().Config)
+		publishHealth(t, b, health("z", bus.StateDegraded), 0)
+		spend(t.Context(), 5*time.Second)
+		want := []string{"1 agent/x degraded", "2 agent/y degraded", "1 agent/z degraded"}
+		for i, h := range followers {
+			if got := h.told(); !slices.Equal(got, want) {
+				t.Errorf("follower %d: got %q, want %q", i, got, want)
+			}
+		}
+	})
+}
+
+func TestAFollowerWhoseConsumerIsGoneGoesOn(t *testing.T) {
+	virtual(t, func(t *testing.T, s *bustest.Server) {
+		b := connectTo(t, s, quiet())
+		h := followHealth(t, b, bus.HealthFollow{})
+		for i := range uint64(3) {
+			spend(t.Context(), 20*time.Second)
+			stream, err := b.JetStream().Stream(t.Context(), bus.StreamHealth)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name := range stream.ConsumerNames(t.Context()).Name() {
+				if err := stream.DeleteConsumer(t.Context(), name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			began := time.Now()
+			h.upTo(t, publishHealth(t, b, health("x", bus.StateDegraded), i))
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("an event was told after %s", took)
+			}
+		}
+	})
+}
+
+func TestAnEventIsToldAtOnceAndForeignMessagesAreSkipped(t *testing.T) {
+	virtual(t, func(t *testing.T, s *bustest.Server) {
+		var mu sync.Mutex
+		lines := 0
+		b := connectTo(t, s, testLogTo(func(string) {
+			mu.Lock()
+			defer mu.Unlock()
+			lines++
+		}))
+		h := followHealth(t, b, bus.HealthFollow{Last: true})
+		foreign := []string{
+			"", "{", "null", "\x00\xff", `{"specversion":"1.0","id":"1","type":"com.example","subject":"agent/x"}`,
+			`{"specversion":"1.0","id":"1","type":"genesis.health.degraded","subject":"agent/other","data":{"state":"degraded"}}`,
+			`{"specversion":"1.0","id":"1","type":"genesis.health.sick","subject":"agent/x","data":{"state":"sick"}}`,
+			`{"specversion":"1.0","type":"genesis.health.degraded","subject":"agent/x","data":{"state":"degraded"}}`,
+		}
+		var last uint64
+		for range 2 {
+			spend(t.Context(), 40*time.Second) // an idle pull ends, and the next one begins
+			for _, text := range foreign {
+				send(t, b, "genesis.health.agent.x", text)
+			}
+			send(t, b, "genesis.health.planet.earth", `{"specversion":"1.0","id":"1","type":"genesis.health.degraded","subject":"planet/earth","data":{"state":"degraded"}}`)
+			began := time.Now()
+			last = publishHealth(t, b, health("x", bus.StateDegraded), last)
+			h.upTo(t, last)
+			if took := time.Since(began); took > 50*time.Millisecond {
+				t.Errorf("an event was told after %s", took)
+			}
+		}
+		if got, want := h.told(), []string{"10 agent/x degraded", "20 agent/x degraded"}; !slices.Equal(got, want) {
+			t.Errorf("told: got %q, want %q", got, want)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if want := 2 * (len(foreign) + 1); lines != want {
+			t.Errorf("log: got %d lines, want %d", lines, want)
+		}
+	})
+}
