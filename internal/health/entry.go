@@ -27,10 +27,10 @@ type entry struct {
 
 	// Rounds in a row that were at least so bad, or so good, by rank.
 	asBad, asGood [3]int
-	// held are the states that each check gave in the last round. Before the first one
-	// of a restored entry any of them may have given the committed state.
-	held     map[string]bus.HealthState
-	restored bool
+	// held are the states that each check gave in the last round that judged it, unless
+	// that does not explain the last event: then any check may have given that state.
+	held      map[string]bus.HealthState
+	explained bool
 
 	now  judgement // of the last round
 	seen uint64    // the last round with a verdict on it
@@ -58,7 +58,7 @@ func (e *entry) judge(v *Verdict, settled bool) judgement {
 	if w.certain && !settled && v.Component.Kind != bus.KindDependency {
 		return judgement{}
 	}
-	e.held, e.restored = states, false
+	e.held, e.explained = states, true
 	weighed := *v
 	weighed.weighed(w)
 	return judgement{weighed.Data, w.certain}
@@ -68,7 +68,7 @@ func (e *entry) judge(v *Verdict, settled bool) judgement {
 // crossed is left only well below, while the component is in that state.
 func (e *entry) hold(f *Finding) bus.HealthState {
 	before := e.held[f.Check]
-	if e.restored {
+	if !e.explained {
 		before = e.state
 	}
 	state := f.State
@@ -99,7 +99,7 @@ func (e *entry) missing(r *Round, clock time.Duration) judgement {
 	if r.Blind {
 		return judgement{}
 	}
-	e.held, e.restored = nil, false
+	e.held, e.explained = nil, true
 	return judgement{data: bus.HealthData{State: bus.StateHealthy, Reason: vanished(e.component.Kind)}}
 }
 
@@ -153,10 +153,11 @@ func (e *entry) commit(last bus.StoredHealthEvent, clock time.Duration) {
 	}
 	e.event, e.sequence, e.state, e.since = last.HealthEvent, last.Sequence, last.Data.State, clock
 	e.asBad, e.asGood = [3]int{}, [3]int{}
+	e.explained = e.explained && e.now.data.State.Rank() >= after
 }
 
 // restore is commit for a watch that was not there.
 func (e *entry) restore(last bus.StoredHealthEvent, clock time.Duration) {
 	e.commit(last, clock)
-	e.improved, e.restored = false, true
+	e.improved = false
 }

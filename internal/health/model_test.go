@@ -1,0 +1,391 @@
+package health
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"genesis/pkg/bus"
+)
+
+// The model decides by looking back at all that happened, where the watch keeps counts.
+
+// unjudged is a round that said nothing of a component.
+const unjudged = -1
+
+// A past is all that happened to one component.
+type past struct {
+	events []told
+	// rounds since the last event or the last restart, as ranks or unjudged.
+	rounds []int
+	last   int // the last round, or unjudged
+	// checks are the ranks of each check in the last round that judged the component; nil:
+	// that does not explain the last event.
+	checks map[string]int
+}
+
+type told struct {
+	rank int
+	at   time.Duration
+	seq  uint64
+	// since is when this watch learnt of it; restored ones count for no relapse.
+	restored bool
+}
+
+func (p *past) rank() int {
+	if len(p.events) == 0 {
+		return 0
+	}
+	return p.events[len(p.events)-1].rank
+}
+
+func (p *past) seq() uint64 {
+	if len(p.events) == 0 {
+		return 0
+	}
+	return p.events[len(p.events)-1].seq
+}
+
+func (p *past) judge(rank int) { p.rounds, p.last = append(p.rounds, rank), rank }
+
+// inARow counts the last rounds that fit.
+func (p *past) inARow(fits func(rank int) bool) int {
+	n := 0
+	for _, rank := range slices.Backward(p.rounds) {
+		if rank == unjudged || !fits(rank) {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// patience replays the events: each worsening after an improvement is a relapse, if it
+// came within an hour, or else the end of all relapses.
+func (p *past) patience(better int) int {
+	need, before, improved := better, 0, time.Duration(-1)
+	for _, e := range p.events {
+		switch {
+		case e.restored:
+			need, improved = better, -1
+		case e.rank < before:
+			improved = e.at
+		case e.rank > before && improved >= 0:
+			if e.at-improved > time.Hour {
+				need = better
+			} else {
+				need = min(2*need, 64)
+			}
+			improved = -1
+		}
+		before = e.rank
+	}
+	return need
+}
+
+// model is the broker with its events, the watch, and what should be.
+type model struct {
+	t             *rapid.T
+	w             *Watch
+	worse, better int
+	pasts         map[bus.Component]*past
+	clock         time.Duration
+	fresh         bool
+	ready         time.Duration // the clock from which on certain findings count
+	seq           uint64
+	published     int
+}
+
+func components() []bus.Component {
+	return []bus.Component{
+		NATS(), {Kind: bus.KindStream, Name: "s"}, {Kind: bus.KindBreaker, Name: "b"}, {Kind: bus.KindWorker, Name: "w"},
+		agent("a"), agent("b"), ledger(),
+	}
+}
+
+func newModel(t *rapid.T) *model {
+	m := &model{t: t, worse: rapid.IntRange(1, 3).Draw(t, "worse"), better: rapid.IntRange(1, 4).Draw(t, "better"), fresh: true, pasts: map[bus.Component]*past{}}
+	m.w = NewWatch(m.thresholds())
+	for _, c := range components() {
+		m.pasts[c] = &past{last: unjudged}
+	}
+	return m
+}
+
+func (m *model) thresholds() Thresholds {
+	return Thresholds{WorseAfter: m.worse, BetterAfter: m.better}
+}
+
+func state(rank int) bus.HealthState {
+	return []bus.HealthState{bus.StateHealthy, bus.StateDegraded, bus.StateUnhealthy}[rank]
+}
+
+func drawFindings(t *rapid.T, c bus.Component) []Finding {
+	var found []Finding
+	for _, check := range []string{"one", "two"} {
+		if keep := rapid.IntRange(0, 2).Draw(t, "keep"); keep > 0 {
+			found = append(found, Finding{
+				Component: c, Check: check, Reason: check, Keep: state(keep), State: state(rapid.IntRange(0, keep).Draw(t, "state")),
+				Certain: rapid.IntRange(0, 3).Draw(t, "certain") == 0,
+			})
+		}
+	}
+	return found
+}
+
+// round draws a round, lets both observe it, and returns what should be told.
+func (m *model) round(t *rapid.T) []Change {
+	r := Round{
+		At: noon(), Blind: rapid.IntRange(0, 9).Draw(t, "blind") == 0, WorkersKnown: rapid.IntRange(0, 5).Draw(t, "known") > 0,
+		Elapsed: rapid.SampledFrom([]time.Duration{0, time.Second, 30 * time.Second, 11 * time.Minute, 50 * time.Minute}).Draw(t, "elapsed"),
+	}
+	for _, c := range components() {
+		if c != NATS() && (r.Blind || rapid.IntRange(0, 4).Draw(t, "gone") == 0) {
+			continue
+		}
+		v := Verdict{Component: c, Unknown: c != NATS() && rapid.IntRange(0, 9).Draw(t, "unknown") == 0}
+		if !v.Unknown {
+			v.Findings = drawFindings(t, c)
+			v.weighed(weigh(v.Findings, strictly))
+		}
+		r.Verdicts = append(r.Verdicts, v)
+	}
+	return m.observe(r)
+}
+
+func (m *model) observe(r Round) []Change {
+	m.clock += r.Elapsed
+	if m.fresh && !r.Blind {
+		m.ready = m.clock + 5*time.Second
+	}
+	certainCounts := !m.fresh && m.clock >= m.ready
+	m.fresh = r.Blind
+	var want []string
+	for _, c := range components() {
+		i := slices.IndexFunc(r.Verdicts, func(v Verdict) bool { return v.Component == c })
+		var due bool
+		var rank int
+		if i >= 0 {
+			rank, due = m.judged(c, r.Verdicts[i], certainCounts)
+		} else {
+			rank, due = m.gone(c, r)
+		}
+		if due {
+			want = append(want, fmt.Sprintf("%s %s -> %s after %d", c, state(m.pasts[c].rank()), state(rank), m.pasts[c].seq()))
+		}
+	}
+	changes := m.w.Observe(r)
+	var got []string
+	for _, c := range changes {
+		d := c.Event.Data
+		got = append(got, fmt.Sprintf("%s %s -> %s after %d", c.Component, d.Previous, d.State, c.After))
+		if d.State == d.Previous || d.Reason == "" && d.State != bus.StateHealthy || c.Event.Component != c.Component {
+			m.t.Fatalf("no change: %+v", c)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		m.t.Fatalf("round %+v\ngot  %q\nwant %q", r, got, want)
+	}
+	return changes
+}
+
+func (m *model) judged(c bus.Component, v Verdict, certainCounts bool) (int, bool) {
+	p := m.pasts[c]
+	if v.Unknown {
+		p.judge(unjudged)
+		return 0, false
+	}
+	checks, rank := map[string]int{}, 0
+	for _, f := range v.Findings {
+		// What the check said before, the event that was told, and 80 % of the threshold
+		// together can keep it up.
+		before := p.checks[f.Check]
+		if p.checks == nil {
+			before = p.rank()
+		}
+		held := min(before, p.rank(), f.Keep.Rank())
+		checks[f.Check] = max(f.State.Rank(), held)
+		rank = max(rank, checks[f.Check])
+	}
+	certain := slices.ContainsFunc(v.Findings, func(f Finding) bool { return f.Certain && rank > 0 && f.State.Rank() == rank })
+	if certain && !certainCounts && c != NATS() {
+		p.judge(unjudged)
+		return 0, false
+	}
+	p.checks = checks
+	p.judge(rank)
+	return rank, m.due(p, rank, certain)
+}
+
+func (m *model) gone(c bus.Component, r Round) (int, bool) {
+	p := m.pasts[c]
+	stands := r.Blind || c.Kind == bus.KindSystem || c.Kind == bus.KindDependency ||
+		!r.WorkersKnown && c.Kind != bus.KindStream ||
+		c.Kind == bus.KindWorker && len(p.events) > 0 && m.clock-p.events[len(p.events)-1].at < 10*time.Minute
+	if stands {
+		p.judge(unjudged)
+		return 0, false
+	}
+	p.checks = map[string]int{}
+	p.judge(0)
+	return 0, m.due(p, 0, false)
+}
+
+func (m *model) due(p *past, rank int, certain bool) bool {
+	switch now := p.rank(); {
+	case rank > now:
+		return certain || p.inARow(func(r int) bool { return r >= rank }) >= m.worse
+	case rank < now:
+		return p.inARow(func(r int) bool { return r <= rank }) >= p.patience(m.better)
+	}
+	return false
+}
+
+// store keeps an event and lets the watch know, now and once more.
+func (m *model) store(e bus.HealthEvent) {
+	m.seq++
+	e.ID = fmt.Sprint(m.seq)
+	p := m.pasts[e.Component]
+	if last := p.rank(); last == e.Data.State.Rank() {
+		m.t.Fatalf("%s is told twice to be %s", e.Component, e.Data.State)
+	}
+	p.events = append(p.events, told{rank: e.Data.State.Rank(), at: m.clock, seq: m.seq})
+	p.rounds = nil
+	if p.last < p.rank() {
+		p.checks = nil
+	}
+	stored := bus.StoredHealthEvent{HealthEvent: e, Sequence: m.seq}
+	m.w.Commit(stored)
+	m.w.Commit(stored)
+	m.w.Commit(bus.StoredHealthEvent{HealthEvent: bus.HealthEvent{ID: "old", Component: e.Component}, Sequence: m.seq - 1})
+}
+
+// restart begins with a new watch and the last events.
+func (m *model) restart() {
+	var last []bus.StoredHealthEvent
+	m.clock, m.fresh, m.ready = 0, true, 0
+	for _, c := range components() {
+		p := m.pasts[c]
+		p.rounds, p.checks, p.last = nil, nil, unjudged
+		if n := len(p.events); n > 0 {
+			p.events[n-1].restored, p.events[n-1].at = true, 0
+			p.events = p.events[n-1:]
+			last = append(last, bus.StoredHealthEvent{
+				HealthEvent: bus.HealthEvent{ID: fmt.Sprint(p.seq()), Component: c, Data: bus.HealthData{State: state(p.rank())}}, Sequence: p.seq(),
+			})
+		}
+	}
+	m.w = NewWatch(m.thresholds())
+	m.w.Restore(last)
+}
+
+func TestTheWatchDoesWhatTheModelDoes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel(t)
+		t.Repeat(map[string]func(*rapid.T){
+			"a round of the leader": func(t *rapid.T) {
+				for _, c := range m.round(t) {
+					if rapid.IntRange(0, 4).Draw(t, "dies") > 0 {
+						m.store(c.Event)
+					}
+				}
+			},
+			"a round of a follower": func(t *rapid.T) { m.round(t) },
+			"another monitor tells": func(t *rapid.T) {
+				c := rapid.SampledFrom(components()).Draw(t, "component")
+				other := (m.pasts[c].rank() + rapid.IntRange(1, 2).Draw(t, "by")) % 3
+				m.store(bus.HealthEvent{Component: c, Data: bus.HealthData{State: state(other)}})
+			},
+			"a restart": func(*rapid.T) { m.restart() },
+		})
+	})
+}
+
+// steady is a round of one agent at a rank.
+func steady(rank int, elapsed time.Duration) Round {
+	v := Verdict{Component: agent("a")}
+	if rank > 0 {
+		v.Findings = []Finding{{Component: v.Component, Check: "one", Reason: "one", State: state(rank), Keep: state(rank)}}
+	}
+	v.weighed(weigh(v.Findings, strictly))
+	return Round{At: noon(), Elapsed: elapsed, WorkersKnown: true, Verdicts: []Verdict{v}}
+}
+
+// Whatever went before, a change that lasts is told within the patience there is, and once.
+func TestEveryLastingChangeIsTold(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel(t)
+		for range rapid.IntRange(0, 60).Draw(t, "before") {
+			for _, c := range m.round(t) {
+				m.store(c.Event)
+			}
+		}
+		rank, p := rapid.IntRange(0, 2).Draw(t, "then"), m.pasts[agent("a")]
+		changes := 0
+		for range 2 + max(m.worse, m.better, 64) {
+			for _, c := range m.observe(steady(rank, time.Second)) {
+				if c.Component == agent("a") {
+					changes++
+				}
+				m.store(c.Event)
+			}
+		}
+		if got := p.rank(); got != rank || changes > 1 {
+			t.Fatalf("got %s after %d changes, want %s after one at most", state(got), changes, state(rank))
+		}
+	})
+}
+
+// The bound of flapping: each relapse costs twice as many good rounds as the one before,
+// up to 64, and there are at most four events from one to the next.
+func TestFlappingIsBounded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel(t)
+		p := m.pasts[agent("a")]
+		rounds := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) []int {
+			return slices.Repeat([]int{rapid.IntRange(0, 2).Draw(t, "rank")}, rapid.IntRange(1, 70).Draw(t, "rounds"))
+		}), 0, 40).Draw(t, "phases")
+		n := 0
+		for _, phase := range rounds {
+			for _, rank := range phase {
+				n++
+				for _, c := range m.observe(steady(rank, 0)) { // all of it within an hour
+					m.store(c.Event)
+				}
+			}
+		}
+		relapses, spent, need := 0, 0, m.better
+		for spent+need <= n {
+			spent, need, relapses = spent+need, min(2*need, 64), relapses+1
+		}
+		if got, most := len(p.events), 4*(relapses+1); got > most {
+			t.Fatalf("%d rounds: got %d events, want at most %d", n, got, most)
+		}
+	})
+}
+
+// A signal that is never good for longer than a few rounds falls silent.
+func TestASignalThatFlapsForHoursIsAFewEvents(t *testing.T) {
+	w, events := NewWatch(DefaultThresholds()), 0
+	seq := uint64(0)
+	for i := range 10_000 {
+		rank := 0
+		if i%20 < 10 { // ten bad rounds, ten good ones
+			rank = 1
+		}
+		for _, c := range w.Observe(steady(rank, 30*time.Second)) {
+			seq++
+			events++
+			w.Commit(bus.StoredHealthEvent{HealthEvent: bus.HealthEvent{ID: fmt.Sprint(seq), Component: c.Component, Data: c.Event.Data}, Sequence: seq})
+		}
+	}
+	// Worse, better after 3; worse, better after 6; worse, and 12 are never reached.
+	if events != 5 {
+		t.Errorf("500 times from good to bad: got %d events, want 5", events)
+	}
+}
