@@ -10,10 +10,10 @@ LINT_MODULE  = github.com/golangci/golangci-lint/v2
 LINT_VERSION = $(shell sed -n 's|^[[:space:]]*$(LINT_MODULE) \(v[^ ]*\).*|\1|p' tools/go.mod)
 LINT         = bin/golangci-lint-$(LINT_VERSION)
 
-.PHONY: help up build test race fuzz crash bench lint fmt check
+.PHONY: help up build test race fuzz crash e2e bench lint fmt check
 
 help: ## show this list (default)
-	@sed -n 's/^\([a-z]*\): .*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do \
+	@sed -n 's/^\([a-z0-9]*\): .*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do \
 		printf '  make %-8s %s\n' "$$name" "$$what"; done
 
 up: ## run everything on this machine; Ctrl-C drains
@@ -30,7 +30,7 @@ race: ## run the tests under the race detector
 
 fuzz: ## fuzz every target for FUZZTIME (10s)
 	@set -e; \
-	for file in $$(grep -rl --include='*_test.go' '^func Fuzz' . | grep -Ev '^\./(bench|tools)/'); do dirname "$$file"; done | sort -u | \
+	for file in $$(grep -rl --include='*_test.go' '^func Fuzz' . | grep -Ev '^\./(bench|tools|e2e)/'); do dirname "$$file"; done | sort -u | \
 	while read -r dir; do \
 		targets=$$($(GO) test -list '^Fuzz' "$$dir"); \
 		for target in $$(printf '%s\n' "$$targets" | grep '^Fuzz'); do \
@@ -43,6 +43,9 @@ crash: ## kill the programs at every step and count what survives
 	@if [ -d internal/crash ]; then \
 		set -x; $(GO) test $(TESTFLAGS) -tags faults -count 1 -timeout 15m ./internal/crash/...; \
 	else echo "no crash tests yet"; fi
+
+e2e: ## run the programs with Prometheus and Alertmanager, which must be installed
+	cd e2e && $(GO) test $(TESTFLAGS) -timeout 5m ./...
 
 bench: ## compare with raw nats.go; prints a table
 	cd bench && $(GO) run .
