@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"runtime/metrics"
@@ -163,7 +164,7 @@ func (s spent) percentSince(before spent) *float64 {
 	if before.all <= 0 || s.all <= before.all {
 		return nil
 	}
-	percent := max(0, (s.busy-before.busy)/(s.all-before.all)*100)
+	percent := math.Round(max(0, (s.busy-before.busy)/(s.all-before.all))*10000) / 100
 	return &percent
 }
 
