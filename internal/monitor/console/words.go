@@ -129,16 +129,19 @@ func units(d, great time.Duration, greatName string, small time.Duration, smallN
 	return text
 }
 
-// coarse writes an age by its greatest unit, so that it rarely changes while one reads.
+// coarse writes an age by its greatest unit, and seconds by tens, so that it rarely
+// changes while one reads.
 func coarse(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {
 	case d >= 2*day:
 		return fmt.Sprintf("%d days", d/day)
-	case d >= 2*time.Hour:
+	case d >= time.Hour:
 		return fmt.Sprintf("%d h", d/time.Hour)
-	case d >= 2*time.Minute:
+	case d >= time.Minute:
 		return fmt.Sprintf("%d min", d/time.Minute)
+	case d >= 10*time.Second:
+		return fmt.Sprintf("%d s", d.Truncate(10*time.Second)/time.Second)
 	default:
 		return fmt.Sprintf("%d s", max(d, 0)/time.Second)
 	}

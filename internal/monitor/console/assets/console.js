@@ -18,6 +18,7 @@
       if (node.data !== like.data) node.data = like.data;
       return;
     }
+    if (key(node) && node.isEqualNode(like)) return;
     for (const { name } of [...node.attributes]) {
       if (!like.hasAttribute(name) && name !== "open") node.removeAttribute(name);
     }
