@@ -11,8 +11,11 @@ func TestWhatNeedsAnOperatorComesFirst(t *testing.T) {
 	at := now()
 	s := newSheet(View{
 		Agents: []Agent{
-			{Name: "b", State: Healthy}, {Name: "a", State: Healthy}, {Name: "z", State: Degraded},
-			{Name: "y", State: "?"}, {Name: "x", State: Unhealthy},
+			{Name: "b", State: Healthy},
+			{Name: "a", State: Healthy},
+			{Name: "z", State: Degraded},
+			{Name: "y", State: "?"},
+			{Name: "x", State: Unhealthy},
 		},
 		Breakers:    []Breaker{{Provider: "a", Closed: 1}, {Provider: "b", HalfOpen: 1}, {Provider: "c", Closed: 3, Isolated: true}, {Provider: "d", Open: 2, Closed: 1}},
 		Workers:     []Worker{{Name: "a"}, {Name: "b", Draining: true}, {Name: "c", Lost: at}},
@@ -67,8 +70,8 @@ func texts(v View) []string {
 		case reflect.String:
 			found = append(found, r.String())
 		case reflect.Struct:
-			for i := range r.NumField() {
-				from(r.Field(i))
+			for _, field := range r.Fields() {
+				from(field)
 			}
 		case reflect.Slice:
 			for i := range r.Len() {

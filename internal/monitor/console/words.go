@@ -152,9 +152,6 @@ func plural(n int, one string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	if strings.HasSuffix(one, "y") {
-		return count(n) + " " + strings.TrimSuffix(one, "y") + "ies"
-	}
 	return count(n) + " " + one + "s"
 }
 
