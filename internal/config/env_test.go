@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 )
 
 func TestTheEnvironmentIsOverTheFile(t *testing.T) {
@@ -22,6 +23,9 @@ func TestTheEnvironmentIsOverTheFile(t *testing.T) {
 		{"GENESIS_GATEWAY_HTTP=127.0.0.1:0", func(c *Config) any { return c.Gateway.HTTP }, "127.0.0.1:0"},
 		{"GENESIS_WORKER_HTTP=:9", func(c *Config) any { return c.Worker.HTTP }, ":9"},
 		{"GENESIS_WORKER_AGENTS= echo, probe ,", func(c *Config) any { return c.Served() }, []string{"echo", "probe"}},
+		{"GENESIS_MONITOR_HTTP=:8", func(c *Config) any { return c.Monitor.HTTP }, ":8"},
+		{"GENESIS_MONITOR_INTERVAL=5s", func(c *Config) any { return c.MonitorInterval(time.Second) }, 5 * time.Second},
+		{"GENESIS_WEBHOOK_URL=https://h/p", func(c *Config) any { return c.Monitor.Webhook.URL }, "https://h/p"},
 		{"GENESIS_KEYS_FILE=/k", func(c *Config) any { return c.Gateway.KeysFile }, "/k"},
 		{"GENESIS_DRAIN_TIMEOUT=7s", func(c *Config) any { return []Duration{c.Gateway.DrainTimeout, c.Worker.DrainTimeout} }, []Duration{seconds(7), seconds(7)}},
 		{"AGENT_DEFAULT_TIMEOUT=31", func(c *Config) any { return []Duration{c.Defaults.Timeout, c.Agents["echo"].Timeout} }, []Duration{seconds(31), seconds(31)}},
@@ -50,6 +54,8 @@ func TestABadVariableIsNamed(t *testing.T) {
 		{"AGENT_DEFAULT_TIMEOUT=0", `AGENT_DEFAULT_TIMEOUT: defaults.timeout: must be more than 0s and at most 24h, got 0s`},
 		{"LLM_TIMEOUT=NaN", `LLM_TIMEOUT: defaults.llm_timeout: "NaN" is not a duration; write for example 45s, 1m30s or 500ms`},
 		{"LLM_TIMEOUT=1e300", `LLM_TIMEOUT: defaults.llm_timeout: "1` + longZeros + `"... is not a duration; write for example 45s, 1m30s or 500ms`},
+		{"GENESIS_MONITOR_INTERVAL=30", `GENESIS_MONITOR_INTERVAL: monitor.interval: 30 has no unit; write "30s"`},
+		{"GENESIS_WEBHOOK_URL=ftp://u:secret@h", `GENESIS_WEBHOOK_URL: monitor.webhook.url: not an http or https URL with a host; write for example https://example.com/genesis, or nothing`},
 		{"GENESIS_KEYS_FILE=\xff", `GENESIS_KEYS_FILE: gateway.keys_file: the value is not UTF-8 text`},
 		{
 			"GENESIS_DRAIN_TIMEOUT=30", "GENESIS_DRAIN_TIMEOUT: gateway.drain_timeout: 30 has no unit; write \"30s\"\n" +

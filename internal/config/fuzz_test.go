@@ -38,6 +38,8 @@ func FuzzLoad(f *testing.F) {
 		"policies:\n  p: {deadline: 9s, timeout: 3s, retry: {jitter: false, retry_on: [timeout], dont_retry_on: [canceled]}, retry_budget: {ratio: 1e-3},\n" +
 			"    breaker: {failure_rate: 0.5, slow_call: 1s}, rate_limit: {per_second: 0.1, shared: true}, bulkhead: {name: io, slots: 4, within: [cpu], max_waiting: 2, max_wait: 1s}}\n" +
 			"  q: {bulkhead: {name: cpu, adaptive: {ceiling: 9}}, breaker: {}, retry: {}}\nproviders: {p: {kind: echo, policy: q}, r: {kind: http, url: \"http://h\", policy: none}}\n",
+		"monitor: {interval: 1s, webhook: {url: \"https://h\", headers: {}}, thresholds: {lag: {degraded: 0}, error_rate: {degraded: 1e-3}}, agents: {echo: {lag: {degraded: 5}}, probe: {}}}\n",
+		"monitor: {agents: {}, webhook: {headers: {X-A: b}}}\n",
 		"? [a]\n: b\n", "nats: {url: \"a\\0b\"}\n", "gateway: {http: \"[::1%eth0]:1\"}\n",
 	} {
 		f.Add(seed, "30")

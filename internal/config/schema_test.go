@@ -80,6 +80,8 @@ func TestTheSchemaRefusesWhatLoadRefuses(t *testing.T) {
 		"gateway: {max_body: 1MB}", "worker: {drain_timeout: 30}", "worker: {drain_timeout: 2d}", "worker: {agents: echo}",
 		"providers: {p: {}}", "providers: {P: {kind: echo}}", "providers: {p: {kind: grpc}}", "agents: {a: {}}",
 		"agents: {A: {ladder: [{rung: primary, provider: echo}]}}", "agents: {a: {ladder: [{rung: cache}]}}",
+		"monitor: {history: 0}", "monitor: {thresholds: {lag: {degraded: -1}}}", "monitor: {thresholds: {error_rate: {unhealthy: 1.1}}}",
+		"monitor: {agents: {echo: {lag: 50}}}", "monitor: {agents: {Echo: {}}}", "monitor: {thresholds: {lags: {}}}", "monitor: {webhook: {queue: 0}}",
 		"policies: {p: {retry: {max_attempts: 0}}}", "policies: {p: {breaker: {failure_threshold: 0}}}", "policies: {P: {}}",
 		"policies: {p: {rate_limit: {}}}", "policies: {p: {bulkhead: {adaptive: {floor: 2}}}}", "policies: {p: {retries: {}}}",
 		"agents: {a: {slots: 0, ladder: [{rung: primary, provider: echo}]}}", "agents: {a: {ladder: [{provider: echo}]}}",

@@ -98,6 +98,12 @@ func whole(n int) uint64 { return uint64(max(0, n)) } //nolint:gosec // not nega
 
 // resolveThresholds gives agents the thresholds that they do not set themselves.
 func (c *Config) resolveThresholds() {
+	if len(c.Monitor.Agents) == 0 {
+		c.Monitor.Agents = nil // as it is read back when it was printed
+	}
+	if len(c.Monitor.Webhook.Headers) == 0 {
+		c.Monitor.Webhook.Headers = nil
+	}
 	for name, own := range c.Monitor.Agents {
 		inherit(c, join("monitor.agents", name), reflect.ValueOf(&own).Elem(), reflect.ValueOf(c.Monitor.Thresholds))
 		c.Monitor.Agents[name] = own
@@ -117,43 +123,53 @@ func inherit(c *Config, path string, to, from reflect.Value) {
 }
 
 func (m Monitor) checkThresholds(r *report, agents map[string]Agent) {
-	const general = "monitor.thresholds"
-	levels(r, general, reflect.ValueOf(m.Thresholds), func(string) bool { return true })
+	general := reflect.ValueOf(m.Thresholds)
+	checkLevels(r, "monitor.thresholds", general, reflect.Value{})
 	for _, name := range slices.Sorted(maps.Keys(m.Agents)) {
 		path := join("monitor.agents", name)
 		if _, known := agents[name]; !known {
 			r.unknown(path, "agents", name)
 		}
-		levels(r, path, reflect.ValueOf(m.Agents[name]), r.config.wrote)
+		checkLevels(r, path, reflect.ValueOf(m.Agents[name]), general)
 	}
 }
 
-// levels checks that each pair of thresholds is in order, and names the one that was
-// written. What is inherited was checked where it was written.
-func levels(r *report, path string, v reflect.Value, written func(string) bool) {
+// checkLevels checks that each pair of thresholds is in order, and names the one that was
+// written. What is as in from was inherited, and is checked there.
+func checkLevels(r *report, path string, v, from reflect.Value) {
 	for i := range v.NumField() {
-		at := join(path, keyOf(v.Type().Field(i)))
-		pair := v.Field(i)
-		if pair.Kind() != reflect.Struct {
-			skipInherited(r, at, written)
+		at, field := join(path, keyOf(v.Type().Field(i))), v.Field(i)
+		if from.IsValid() && !r.config.wroteBelow(at) && field.Equal(from.Field(i)) {
+			r.skip(at)
+			r.skip(join(at, "degraded"))
+			r.skip(join(at, "unhealthy"))
 			continue
 		}
-		degraded, unhealthy := pair.Field(0), pair.Field(1)
-		low, high := join(at, "degraded"), join(at, "unhealthy")
-		switch inOrder := number(degraded) <= number(unhealthy) || number(unhealthy) == 0; {
-		case inOrder || number(degraded) < 0 || number(unhealthy) < 0:
-		case written(low):
-			r.add(low, "must be at most unhealthy, which is %v, got %v", unhealthy.Interface(), degraded.Interface())
-		case written(high):
-			r.add(high, "must be at least degraded, which is %v, got %v", degraded.Interface(), unhealthy.Interface())
+		if field.Kind() == reflect.Struct {
+			checkLevel(r, at, field, from.IsValid())
 		}
-		skipInherited(r, low, written)
-		skipInherited(r, high, written)
 	}
 }
 
-func skipInherited(r *report, path string, written func(string) bool) {
-	if !written(path) {
-		r.skip(path)
+func checkLevel(r *report, path string, pair reflect.Value, inherits bool) {
+	degraded, unhealthy := pair.Field(0), pair.Field(1)
+	low, high := join(path, "degraded"), join(path, "unhealthy")
+	switch {
+	case inherits && !r.config.wrote(low) && r.config.wrote(high):
+		r.skip(low)
+	case inherits && !r.config.wrote(high) && r.config.wrote(low):
+		r.skip(high)
 	}
+	switch {
+	case number(degraded) <= number(unhealthy) || number(unhealthy) <= 0: // the bounds are checked elsewhere
+	case r.config.wrote(high) && !r.config.wrote(low):
+		r.add(high, "must be at least degraded, which is %v, got %v", degraded.Interface(), unhealthy.Interface())
+	default:
+		r.add(low, "must be at most unhealthy, which is %v, got %v", unhealthy.Interface(), degraded.Interface())
+	}
+}
+
+// wroteBelow reports whether the value at a path, or one in it, was set.
+func (c *Config) wroteBelow(path string) bool {
+	return c.wrote(path) || c.wrote(join(path, "degraded")) || c.wrote(join(path, "unhealthy"))
 }
