@@ -105,7 +105,7 @@ func (w *Watch) Observe(r Round) []Change {
 	if w.fresh && !r.Blind {
 		w.settled = w.clock + settling
 	}
-	settled := !w.fresh && w.clock >= w.settled
+	settled := w.clock >= w.settled
 	w.fresh = r.Blind
 	var changes []Change
 	w.rounds++
