@@ -37,7 +37,7 @@ func load(t *testing.T, o Options) map[string]jetstream.StreamConfig {
 func TestWithoutAgentsThereAreTheSharedStreams(t *testing.T) {
 	got := load(t, Options{})
 	want := []string{
-		"GENESIS_AUDIT", "GENESIS_DLQ", "GENESIS_HEALTH", "GENESIS_RESULTS",
+		"GENESIS_ADVISORIES", "GENESIS_AUDIT", "GENESIS_DLQ", "GENESIS_HEALTH", "GENESIS_RESULTS",
 		"KV_genesis_attempts", "KV_genesis_breakers", "KV_genesis_cache", "KV_genesis_chaos",
 		"KV_genesis_flags", "KV_genesis_leases", "KV_genesis_recovery",
 	}
@@ -94,6 +94,7 @@ func TestWhatIsKeptAndForHowLong(t *testing.T) {
 		{bus.StreamResults, day, 1, jetstream.DiscardOld, false},
 		{bus.StreamDeadLetters, 30 * day, 1, jetstream.DiscardOld, false},
 		{"GENESIS_HEALTH", 7 * day, 1000, jetstream.DiscardOld, false},
+		{bus.StreamAdvisories, 7 * day, 10000, jetstream.DiscardOld, false},
 		{"GENESIS_AUDIT", 90 * day, -1, jetstream.DiscardOld, true},
 		{"KV_genesis_flags", 0, 5, jetstream.DiscardNew, true},
 		{"KV_genesis_attempts", 30 * day, 1, jetstream.DiscardNew, true},

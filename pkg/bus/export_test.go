@@ -14,3 +14,6 @@ func (p *Pool) ForgetPulls() {
 func (b *Bus) VerifyWindow(ctx context.Context, agent string, size uint64) (VerifyReport, error) {
 	return b.verifyAgent(ctx, agent, size, &verifyProgress{})
 }
+
+// Suspects are the agents that a Rescuer would search after a survey.
+func (r *Rescuer) Suspects(s Survey) []string { return r.suspects(s) }

@@ -57,6 +57,10 @@ func TestAListingSelectsByEachFilter(t *testing.T) {
 		{bus.DeadLetterFilter{Before: noon.Add(time.Hour)}, "x1"},
 		{bus.DeadLetterFilter{After: noon.Add(time.Hour)}, "x1 x3"},
 		{bus.DeadLetterFilter{After: noon, Before: noon.Add(3 * time.Hour), Reason: bus.DeadPermanent}, "x1"},
+		{bus.DeadLetterFilter{AfterSequence: 2}, "x1 x3"},
+		{bus.DeadLetterFilter{AfterSequence: 3, Agent: "b"}, "x3"},
+		{bus.DeadLetterFilter{AfterSequence: 5}, ""},
+		{bus.DeadLetterFilter{AfterSequence: 9}, ""},
 		{bus.DeadLetterFilter{Agent: "c"}, ""},
 		{bus.DeadLetterFilter{Reason: "other"}, ""},
 	} {

@@ -86,6 +86,11 @@ func (b *Bus) lastMessageOfLeader(ctx context.Context, stream, subject string) (
 	if err != nil {
 		return nil, err
 	}
+	return b.leaderMessage(ctx, stream, ask)
+}
+
+// leaderMessage reads the message that ask describes, where it is written.
+func (b *Bus) leaderMessage(ctx context.Context, stream string, ask []byte) (*jetstream.RawStreamMsg, error) {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	resp, err := b.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, ask)

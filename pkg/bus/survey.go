@@ -69,17 +69,16 @@ type LaneSurvey struct {
 	// was. What is not known is 0.
 	Problem string `json:"problem,omitempty"`
 
-	floor uint64 // everything of the lane up to this sequence is settled, or left behind
+	floor uint64 // its consumer has passed everything up to this sequence, see [Bus.Rescue]
 }
 
 // Stream finds a stream by its name.
 func (s *Survey) Stream(name string) (StreamSurvey, bool) {
-	for i := range s.Streams {
-		if s.Streams[i].Name == name {
-			return s.Streams[i], true
-		}
+	i, ok := slices.BinarySearchFunc(s.Streams, name, func(t StreamSurvey, name string) int { return strings.Compare(t.Name, name) })
+	if !ok {
+		return StreamSurvey{}, false
 	}
-	return StreamSurvey{}, false
+	return s.Streams[i], true
 }
 
 // Survey looks at every stream of Genesis, every lane's consumer and the account. The

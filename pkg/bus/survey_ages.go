@@ -11,8 +11,8 @@ import (
 
 // askAges finds out how old the oldest request of each lane is. The stream tells when
 // its first message came: whose that is, is often plain, and then nobody needs to be
-// asked. A message at or below the ack floor of its lane does not count: no consumer
-// will deliver it (see [Bus.Rescue]).
+// asked. A message at or below the floor of its lane does not count: no consumer will
+// deliver it (see [Bus.Rescue]).
 func (s *survey) askAges(q *queueSurvey) {
 	first := q.state.State.FirstSequence
 	sure := true // that the first message is one that a lane counts
@@ -52,7 +52,7 @@ func (s *survey) askAges(q *queueSurvey) {
 	}
 }
 
-// askAge asks for the first message of a lane above its ack floor, unless it is known.
+// askAge asks for the first message of a lane above its floor, unless it is known.
 // then, if given, is called with its sequence, 0 when there is none any more.
 func (s *survey) askAge(q *queueSurvey, l *LaneSurvey, then func(sequence uint64)) {
 	finish := func(o oldest) {
@@ -106,7 +106,7 @@ type oldestMessages struct {
 }
 
 // get is the first message of a lane, if it is still known. It is not once its lane's
-// ack floor, or the stream's first message, has come past it. While other messages are
+// floor, or the stream's first message, has come past it. While other messages are
 // removed, it might be among them, cancelled before it was delivered: then it is
 // believed in for a few surveys only.
 func (o *oldestMessages) get(subject string, s *streamState, floor uint64) (oldest, bool) {

@@ -27,7 +27,10 @@ func (s *survey) addQueue(agent string) *queueSurvey {
 
 // consumerState is what a survey reads of a consumer.
 type consumerState struct {
-	Name     string `json:"name"`
+	Name      string `json:"name"`
+	Delivered struct {
+		Stream uint64 `json:"stream_seq"`
+	} `json:"delivered"`
 	AckFloor struct {
 		Stream uint64 `json:"stream_seq"`
 	} `json:"ack_floor"`
@@ -74,6 +77,9 @@ func (s *survey) askLanes(agent string, state *streamState) {
 func (l *LaneSurvey) read(c *consumerState) {
 	l.Pending, l.InFlight, l.Redelivered, l.Paused = c.Pending, c.InFlight, c.Redelivered, c.Paused
 	l.Lag, l.floor = c.Pending+c.InFlight, c.AckFloor.Stream
+	if c.InFlight == 0 {
+		l.floor = max(l.floor, c.Delivered.Stream)
+	}
 }
 
 // strays is how many messages a stream holds beyond those that its lanes count, below 0
