@@ -16,6 +16,7 @@ import (
 
 	"genesis/internal/embedded"
 	"genesis/internal/gateway"
+	"genesis/internal/monitor"
 	"genesis/internal/program"
 	"genesis/internal/worker"
 )
@@ -32,6 +33,10 @@ func TestMain(m *testing.M) {
 		goleak.VerifyTestMain(m)
 	case "server":
 		os.Exit(serve(os.Args[1], os.Args[2]))
+	case "node":
+		os.Exit(serveNode(os.Args[1], os.Args[2], os.Args[3], os.Args[4]))
+	case "monitor":
+		os.Exit(monitor.Main())
 	case "worker":
 		os.Exit(worker.Main())
 	case "gateway":

@@ -42,13 +42,13 @@ func startNATS(ctx context.Context, cfg *config.Config, f upFlags, log *slog.Log
 func newParts(cfg *config.Config, b *bus.Bus, log *slog.Logger, token, data string, traced tracedParts) ([]part, *upAddresses, error) {
 	version := program.Version()
 	g, err := gateway.New(gateway.Options{
-		Config: cfg, Bus: b, Log: log.With("program", "gateway"), Version: version, OperatorToken: token, Tracing: traced.gateway,
+		Config: cfg, Bus: b, Log: log.With("program", "gateway"), Version: version, OperatorToken: token, DataDir: data, Tracing: traced.gateway,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("gateway: %w", err)
 	}
 	w, err := worker.New(worker.Options{
-		Config: cfg, Bus: b, Log: log.With("program", "worker"), Version: version, OperatorToken: token, Tracing: traced.worker,
+		Config: cfg, Bus: b, Log: log.With("program", "worker"), Version: version, OperatorToken: token, DataDir: data, Tracing: traced.worker,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker: %w", err)

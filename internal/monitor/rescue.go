@@ -39,7 +39,7 @@ func (s *Server) rescueFrom(ctx context.Context, rescuer *bus.Rescuer, survey bu
 			continue
 		}
 		s.metrics.rescued.WithLabelValues(r.Agent).Inc()
-		s.log.Warn("a request was left behind: no worker would have got it again; it is a dead letter now", args...)
+		s.log.Warn("a request was left behind, and is settled now: no worker would have got it again", args...)
 	}
 }
 
