@@ -90,7 +90,7 @@ func workersKilled(s *system, w *watchers) {
 			}
 			return nil
 		})
-		await(s.t, "the lag of echo is held back, because nobody serves it", func() error { return w.inhibited("ConsumerLagHigh", "echo") })
+		await(s.t, "the lag of echo is held back, because nobody serves it", func() error { return w.heldBack("ConsumerLagHigh", "echo", "NoWorker") })
 
 		before = w.count()
 		s.startWorkers()
@@ -108,7 +108,7 @@ func brokerGone(s *system, w *watchers) {
 	if want := "None of the 2 monitor(s) has a connection to NATS"; told.Receiver != "pager" || !strings.HasPrefix(told.Annotations["description"], want) {
 		s.t.Errorf("got %+v, want it for the pager: %s", told, want)
 	}
-	await(s.t, "that nobody leads is held back, because NATS is away", func() error { return w.inhibited("NoMonitorLeader", "") })
+	await(s.t, "that nobody leads is held back, because NATS is away", func() error { return w.heldBack("NoMonitorLeader", "", "NATSUnreachable") })
 	before = w.count()
 	s.broker.Restart(s.t)
 	w.await(before, "NATSUnreachable", "resolved", "severity=critical", "component=broker")

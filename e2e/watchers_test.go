@@ -124,19 +124,27 @@ func (w *watchers) samples(path string) ([]sample, error) {
 	return answer.Data.Result, err
 }
 
-// inhibited reports whether Alertmanager holds an alert of an agent back.
-func (w *watchers) inhibited(alert, agent string) error {
-	filter := url.QueryEscape(fmt.Sprintf("alertname=%q", alert)) + "&filter=" + url.QueryEscape(fmt.Sprintf("agent=%q", agent))
-	var found []struct {
-		Status struct{ InhibitedBy []string }
+// heldBack says what is wrong unless Alertmanager holds an alert of an agent back because
+// of another one.
+func (w *watchers) heldBack(alert, agent, because string) error {
+	var all []struct {
+		Fingerprint string
+		Labels      map[string]string
+		Status      struct{ InhibitedBy []string }
 	}
-	if err := w.ask(w.alertmanager.url+"/api/v2/alerts?filter="+filter, &found); err != nil {
+	if err := w.ask(w.alertmanager.url+"/api/v2/alerts", &all); err != nil {
 		return err
 	}
-	for _, a := range found {
-		if len(a.Status.InhibitedBy) > 0 {
-			return nil
+	names := map[string]string{}
+	for _, a := range all {
+		names[a.Fingerprint] = a.Labels["alertname"]
+	}
+	for _, a := range all {
+		for _, by := range a.Status.InhibitedBy {
+			if a.Labels["alertname"] == alert && a.Labels["agent"] == agent && names[by] == because {
+				return nil
+			}
 		}
 	}
-	return fmt.Errorf("of %d alerts %s of %s none is held back", len(found), alert, agent)
+	return fmt.Errorf("none of %d alerts is %s of %q, held back by %s", len(all), alert, agent, because)
 }
