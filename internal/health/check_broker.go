@@ -10,7 +10,6 @@ func checkBroker(s Snapshot, _ Thresholds) []Finding {
 	}
 	f := fact(NATS(), bus.StateUnhealthy, why)
 	f.Affects = s.everyone()
-	// An election passes within a round or two, a lost connection is lost.
-	f.Certain = !s.Broker.Connected
+	f.Certain, f.Passing = !s.Broker.Connected, s.Broker.Connected
 	return []Finding{f}
 }

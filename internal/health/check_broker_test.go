@@ -42,12 +42,23 @@ func TestServers(t *testing.T) {
 	looks(t, "servers", clustered, DefaultThresholds(), []look{
 		{"one is away", "dependency/nats degraded server n2 of 3 is away or behind", given(away("n2"))},
 		{"two are", "dependency/nats degraded 2 of 3 servers are away or behind: n2, n3", given(away("n3"), away("n2"))},
-		{
-			"streams that lost their leader by it", "dependency/nats unhealthy server n2 of 3 is away or behind; 1 stream has no leader: GENESIS_REQUESTS_echo [echo]",
-			given(away("n2"), onStream("GENESIS_REQUESTS_echo", func(st *Stream) { st.Leader = "" })),
-		},
 		{"one copy of one stream is not a server", "", given(onStream("GENESIS_RESULTS", func(st *Stream) { st.Offline = []string{"n2"} }))},
 		{"without a broker there are none", "", given(away("n2"), func(s *Snapshot) { s.Broker.Connected = false })},
+	})
+}
+
+func TestLeaders(t *testing.T) {
+	headless := onStream("GENESIS_REQUESTS_echo", func(st *Stream) { st.Leader, st.Problem = "", "no server leads it" })
+	looks(t, "leaders", clustered, DefaultThresholds(), []look{
+		{"a server that is away takes nothing along", "", given(away("n2"))},
+		{"or a leader", "dependency/nats unhealthy 1 stream has no leader: GENESIS_REQUESTS_echo [echo]", given(away("n2"), headless)},
+		{
+			"or queues", "dependency/nats unhealthy 1 stream has no leader: GENESIS_REQUESTS_echo; out of use are the queues of probe [echo probe]",
+			given(away("n2"), headless, onEcho(func(a *Agent) { a.Problem = "no leader" }), func(s *Snapshot) {
+				change(s.Agents, "probe", func(a *Agent) { a.Problem = "no server leads its consumer" })
+			}),
+		},
+		{"what no server explains is told of itself", "", given(headless)},
 	})
 }
 

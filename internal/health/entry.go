@@ -1,6 +1,7 @@
 package health
 
 import (
+	"slices"
 	"time"
 
 	"genesis/pkg/bus"
@@ -10,6 +11,10 @@ import (
 const (
 	relapseWindow = time.Hour
 	maxPatience   = 64 // rounds
+	// election is how long the cluster may take to elect a leader, with some to spare, and
+	// a look at a broker that does not answer is how long a round lasts that does not know.
+	election = 15 * time.Second
+	noAnswer = 5 * time.Second
 )
 
 // An entry is what a watch remembers of one component.
@@ -32,6 +37,10 @@ type entry struct {
 	held      map[string]bus.HealthState
 	explained bool
 
+	// passing is for how long there have been passing findings; 0 in their first round.
+	passing time.Duration
+	passes  bool
+
 	now  judgement // of the last round
 	seen uint64    // the last round with a verdict on it
 }
@@ -43,25 +52,48 @@ type judgement struct {
 }
 
 // judge weighs a verdict with what the checks said before.
-func (e *entry) judge(v *Verdict, settled bool) judgement {
+func (e *entry) judge(v *Verdict, settled bool, elapsed time.Duration) judgement {
 	if v.Unknown {
 		return judgement{}
 	}
+	e.pass(v.Findings, elapsed)
 	var states map[string]bus.HealthState
 	if len(v.Findings) > 0 {
 		states = make(map[string]bus.HealthState, len(v.Findings))
 	}
+	waits := false
 	w := weigh(v.Findings, func(f *Finding) bus.HealthState {
+		if f.Passing && e.passing < election && f.State.Rank() > e.state.Rank() {
+			waits = true
+			return bus.StateHealthy
+		}
 		states[f.Check] = e.hold(f)
 		return states[f.Check]
 	})
-	if w.certain && !settled && v.Component.Kind != bus.KindDependency {
+	switch {
+	case waits && w.state == bus.StateHealthy:
+		return judgement{}
+	case w.certain && !settled && v.Component.Kind != bus.KindDependency:
 		return judgement{}
 	}
 	e.held, e.explained = states, true
 	weighed := *v
 	weighed.weighed(w)
 	return judgement{weighed.Data, w.certain}
+}
+
+// pass counts for how long there have been passing findings.
+func (e *entry) pass(findings []Finding, elapsed time.Duration) {
+	passes := slices.ContainsFunc(findings, func(f Finding) bool { return f.Passing && f.State.Rank() > 0 })
+	switch {
+	case !passes || !e.passes:
+		e.passing = 0
+	case elapsed > 0:
+		e.passing += elapsed
+	default:
+		e.passing += noAnswer
+	}
+	e.passes = passes
 }
 
 // hold is the state of a finding for this component: a threshold that its check has

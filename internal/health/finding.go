@@ -24,6 +24,9 @@ type Finding struct {
 	Bounds [2]string
 	// Certain findings need no second round.
 	Certain bool
+	// Passing findings are over soon, in most cases, because the cluster elects another
+	// leader. They count when they have been there for 15 seconds.
+	Passing bool
 	// Backlog says that it is over when the work that waits is done.
 	Backlog bool
 	// Affects are the agents that suffer from it, sorted.

@@ -19,6 +19,7 @@ type Check struct {
 func Checks() []Check {
 	return []Check{
 		{"broker", checkBroker},
+		{"leaders", checkLeaders},
 		{"servers", checkServers},
 		{"storage", checkStorage},
 		{"stream", checkStream},

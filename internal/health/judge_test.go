@@ -47,7 +47,7 @@ func TestJudge(t *testing.T) {
 		},
 		{
 			"what it takes along cannot be told",
-			"dependency/nats unhealthy server n2 of 3 is away or behind; 1 stream has no leader: GENESIS_REQUESTS_echo [echo]\n" +
+			"dependency/nats unhealthy 1 stream has no leader: GENESIS_REQUESTS_echo; server n2 of 3 is away or behind [echo]\n" +
 				"stream/GENESIS_REQUESTS_echo unknown\nagent/echo unknown",
 			clustered, given(away("n2"), onStream("GENESIS_REQUESTS_echo", func(st *Stream) { st.Leader = "" }), onEcho(queued(99999, time.Hour))),
 		},

@@ -46,6 +46,8 @@ type Change struct {
 //     rounds are counted from nothing afterwards.
 //   - For 5 seconds after the start or an outage, and one round at least, certain findings
 //     say nothing, except those about the broker: workers are still on their way.
+//   - What passes by itself, because the cluster elects another leader, changes nothing for
+//     15 seconds.
 //   - What is not there any more recovers like what is well. A lost worker takes
 //     [Forgotten] for it, and what cannot be known without being there never does.
 //
@@ -119,7 +121,7 @@ func (w *Watch) Observe(r Round) []Change {
 			e = w.entry(v.Component)
 		}
 		e.seen = w.rounds
-		changes = w.turn(changes, e, &r, e.judge(v, settled))
+		changes = w.turn(changes, e, &r, e.judge(v, settled, r.Elapsed))
 	}
 	for _, c := range w.others() {
 		e := w.entries[c]

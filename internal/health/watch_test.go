@@ -131,6 +131,39 @@ func TestAnOutageOfTheBrokerIsOneEvent(t *testing.T) {
 	}
 }
 
+func TestAnElectionIsNoEvent(t *testing.T) {
+	moves := map[rune]func(*Snapshot){
+		'h': func(*Snapshot) {},
+		'p': func(s *Snapshot) { s.Broker.Problem = "no answer" },
+		'a': func(s *Snapshot) { *s = clustered(); away("n2")(s) },
+		'l': func(s *Snapshot) {
+			*s = clustered()
+			away("n2")(s)
+			onStream("GENESIS_REQUESTS_echo", func(st *Stream) { st.Leader = "" })(s)
+			change(s.Agents, "probe", func(a *Agent) { a.Problem = "no server leads its consumer" })
+		},
+	}
+	const (
+		degraded  = "dependency/nats healthy -> degraded"
+		unhealthy = "dependency/nats healthy -> unhealthy"
+	)
+	for _, tt := range []struct{ promise, rounds, want string }{
+		{"a server dies and its streams are led by others", "hhpplllllllaaaahhh", "6: " + degraded + "; 18: dependency/nats degraded -> healthy"},
+		{"they are not led by anybody", "hh" + strings.Repeat("l", 17), "4: " + degraded + "; 19: dependency/nats degraded -> unhealthy"},
+		{"the broker takes a while to answer", "hh" + strings.Repeat("p", 15) + "hhhh", ""},
+		{"it does not answer", "hh" + strings.Repeat("p", 17), "19: " + unhealthy},
+		{"it does not answer in between", "hh" + strings.Repeat("p", 17) + "h" + strings.Repeat("p", 5) + "hh", "19: " + unhealthy},
+	} {
+		t.Run(tt.promise, func(t *testing.T) {
+			d := newDesk(DefaultThresholds())
+			d.every = time.Second
+			if got := d.plays(tt.rounds, moves); got != tt.want {
+				t.Errorf("%s\ngot  %s\nwant %s", tt.rounds, got, tt.want)
+			}
+		})
+	}
+}
+
 func TestWorkersMayBeLateAfterAnOutage(t *testing.T) {
 	d := newDesk(DefaultThresholds())
 	d.every = time.Second
