@@ -39,10 +39,15 @@ func (b *Bus) PublishHealth(ctx context.Context, e HealthEvent, after uint64) (u
 	if !b.Connected() { // nothing will be sent, so nothing is to be found out
 		return 0, fmt.Errorf("%s: %w: there is no connection", op, ErrUnavailable)
 	}
+	fault("health-decided")
 	for range maxConflicts {
 		sequence, err := b.publishEvent(ctx, HealthSubject(e.Component), payload, after)
-		if err == nil || errors.Is(err, ErrTooLarge) {
-			return sequence, wrap(op, err)
+		if err == nil {
+			fault("health-published")
+			return sequence, nil
+		}
+		if errors.Is(err, ErrTooLarge) {
+			return 0, wrap(op, err)
 		}
 		last, readErr := b.lastEvent(ctx, e.Component)
 		switch {
