@@ -40,8 +40,8 @@ type LeadOptions struct {
 // Leadership is who leads something. The zero value: nobody does.
 type Leadership struct {
 	Holder string          `json:"holder"`
-	Since  time.Time       `json:"since"` // by the clock of the leader
-	Note   json.RawMessage `json:"note"`  // what it tells of itself; nil: nothing
+	Since  time.Time       `json:"since"`          // by the clock of the leader
+	Note   json.RawMessage `json:"note,omitempty"` // what it tells of itself; nil: nothing
 }
 
 // Lead contends for the lead until ctx ends, and runs o.Lead while it has it; then it
@@ -62,7 +62,6 @@ func (b *Bus) Lead(ctx context.Context, o LeadOptions) error {
 		return fmt.Errorf("lead: %w: it needs a name, a holder and what to do", ErrInvalid)
 	}
 	l := newTerm(b, o)
-	defer l.release(ctx)
 	for l.contend(ctx) {
 		b.log.Info("this one leads", "lease", o.Name, "holder", o.Holder)
 		err := l.serve(ctx)

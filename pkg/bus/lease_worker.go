@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -54,21 +53,12 @@ func (b *Bus) AnnounceWorker(ctx context.Context, describe func() WorkerLease) e
 	if name == "" {
 		return fmt.Errorf("announce a worker: %w: it has no name", ErrInvalid)
 	}
-	connected := b.nc.StatusChanged(nats.CONNECTED)
-	defer b.nc.RemoveStatusListener(connected)
 	a := announcer{bus: b, name: name, describe: describe}
-	for {
-		next := time.NewTimer(a.announce(ctx))
-		select {
-		case <-ctx.Done():
-			next.Stop()
-			a.farewell(ctx)
-			return nil
-		case <-connected:
-			next.Stop()
-		case <-next.C:
-		}
+	for ctx.Err() == nil {
+		pause(ctx, a.announce(ctx))
 	}
+	a.farewell(ctx)
+	return nil
 }
 
 // An announcer renews the lease of one worker.

@@ -191,16 +191,19 @@ func TestARestartOfTheBrokerLosesNoWorkerThatLives(t *testing.T) {
 			virtual(t, func(t *testing.T, s *bustest.Server) {
 				b := connectTo(t, s, quiet())
 				r := followWorkers(t, b)
-				for _, name := range []string{"a", "b", "c"} {
-					announce(t, s, name)
-				}
+				late := announce(t, s, "a") // comes back later than the others
+				announce(t, s, "b")
+				announce(t, s, "c")
 				dead, polite := announce(t, s, "dead"), announce(t, s, "polite")
 				spend(t.Context(), 10*time.Second)
 				for range 3 {
 					s.Down(t)
 					dead.bus.Conn().Close() // once
+					late.wire.sever(true)
 					spend(t.Context(), outage)
 					s.Restart(t)
+					spend(t.Context(), 3*time.Second)
+					late.wire.sever(false)
 					spend(t.Context(), 10*time.Second)
 				}
 				polite.stop()
@@ -218,27 +221,38 @@ func TestARestartOfTheBrokerLosesNoWorkerThatLives(t *testing.T) {
 }
 
 func TestAFollowerThatWasAwayTellsWhatHappened(t *testing.T) {
-	virtual(t, func(t *testing.T, s *bustest.Server) {
-		b, w := wired(t, s)
-		r := followWorkers(t, b)
-		polite, dead := announce(t, s, "polite"), announce(t, s, "dead")
-		announce(t, s, "alive")
-		spend(t.Context(), 10*time.Second)
-		w.sever(true)
-		spend(t.Context(), time.Second)
-		polite.stop()
-		dead.bus.Conn().Close()
-		announce(t, s, "new")
-		spend(t.Context(), 20*time.Second)
-		w.sever(false)
-		spend(t.Context(), 10*time.Second)
-		got, want := r.told(), []string{"here polite", "here dead", "here alive", "left polite", "here new", "lost dead"}
-		slices.Sort(got)
-		slices.Sort(want)
-		if !slices.Equal(got, want) {
-			t.Errorf("told: got %q, want %q", got, want)
-		}
-	})
+	for _, tt := range []struct {
+		name   string
+		away   time.Duration
+		polite string
+	}{
+		{"a short time", 20 * time.Second, "left polite"},
+		{"longer than a farewell is kept", 3 * time.Minute, "lost polite"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, s *bustest.Server) {
+				b, w := wired(t, s)
+				r := followWorkers(t, b)
+				polite, dead := announce(t, s, "polite"), announce(t, s, "dead")
+				announce(t, s, "alive")
+				spend(t.Context(), 10*time.Second)
+				w.sever(true)
+				spend(t.Context(), time.Second)
+				polite.stop()
+				dead.bus.Conn().Close()
+				announce(t, s, "new")
+				spend(t.Context(), tt.away)
+				w.sever(false)
+				spend(t.Context(), 10*time.Second)
+				got, want := r.told(), []string{"here polite", "here dead", "here alive", tt.polite, "here new", "lost dead"}
+				slices.Sort(got)
+				slices.Sort(want)
+				if !slices.Equal(got, want) {
+					t.Errorf("told: got %q, want %q", got, want)
+				}
+			})
+		})
+	}
 }
 
 // While nobody can write, as while the leader of a stream is elected, all leases expire;
@@ -284,7 +298,11 @@ func TestAWatchThatDiesIsMadeAnew(t *testing.T) {
 			}
 		}
 		a.bus.Conn().Close()
+		died := time.Now()
 		await(t, "a death to be noticed", func() bool { return r.has("lost a") })
+		if took := time.Since(died); took > 10*time.Second {
+			t.Errorf("a death was noticed after %s, want at most 10s", took)
+		}
 		if got := r.told(); len(got) != 3 {
 			t.Errorf("told: got %q, want two to be here, and one of them lost", got)
 		}
