@@ -20,7 +20,7 @@ import (
 // A browser is a tab of a Chromium of its own, without a window.
 type browser struct {
 	t   *testing.T
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // chromedp knows a tab by its context
 
 	mu       sync.Mutex
 	problems []string // what its console complained about

@@ -78,7 +78,7 @@ func TestThePageTellsThatItsMonitorIsAwayAndComesBackWithIt(t *testing.T) {
 }
 
 // aFullPage is a page with something in each section, opened.
-func aFullPage(t *testing.T) (*system, *browser) {
+func aFullPage(t *testing.T) *browser {
 	t.Helper()
 	s := newSystem(t)
 	s.mustSend(3, "echo", `{"prompt":"hi"}`)
@@ -94,11 +94,11 @@ func aFullPage(t *testing.T) (*system, *browser) {
 	b.until("a breaker is open", includes("#breakers", "gone"), says("#breakers"))
 	b.until("there is a dead letter", includes("#dead-letters", "permanent"), says("#dead-letters"))
 	b.until("there is a history", `!!document.querySelector("#agents details")`, says("#agents"))
-	return s, b
+	return b
 }
 
 func TestThePageIsForEverybody(t *testing.T) {
-	_, b := aFullPage(t)
+	b := aFullPage(t)
 	eval[bool](b, axe(t)+"; true")
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int64{1280, 900, 400} {
@@ -121,7 +121,7 @@ func TestThePageIsForEverybody(t *testing.T) {
 }
 
 func TestThePageIsWalkedByKeyboard(t *testing.T) {
-	_, b := aFullPage(t)
+	b := aFullPage(t)
 	const here = `(() => {
 		const e = document.activeElement, r = e.getBoundingClientRect(), style = getComputedStyle(e);
 		const seen = r.width > 0 && r.right > 0 && r.bottom > 0 && r.top < innerHeight && style.outlineStyle !== "none";
