@@ -115,6 +115,11 @@ func (a *arena) empty(ctx context.Context, agents ...string) error {
 // fill puts n requests into an agent's queue, as quickly as can be: in atomic batches.
 // Those for Genesis look as it would have published them.
 func (a *arena) fill(ctx context.Context, agent string, n int, payload []byte) error {
+	return a.fillTraced(ctx, agent, n, payload, "")
+}
+
+// fillTraced is fill with a trace context, if there is one, in each request.
+func (a *arena) fillTraced(ctx context.Context, agent string, n int, payload []byte, traceparent string) error {
 	const most = 1000
 	for n > 0 {
 		batch := make([]*nats.Msg, min(n, most))
@@ -123,6 +128,9 @@ func (a *arena) fill(ctx context.Context, agent string, n int, payload []byte) e
 			m.Data = payload
 			if agent != rawAgent {
 				m.Header.Set(bus.HeaderNewID, "1")
+			}
+			if traceparent != "" {
+				m.Header[bus.HeaderTraceparent] = []string{traceparent}
 			}
 			batch[i] = m
 		}

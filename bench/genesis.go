@@ -68,19 +68,24 @@ func eachOf(ctx context.Context, callers, n int, f func(context.Context) error) 
 func pool(b *bus.Bus, name string, size int, a agents.Agent, done func(bus.Settlement)) (*bus.Pool, error) {
 	return b.NewPool(bus.PoolOptions{
 		Agent: name, Slots: size, Reserved: size / 5, Worker: "bench", Observe: done, DrainTimeout: time.Second,
-		Handler: func(ctx context.Context, job *bus.Job) (bus.Answer, error) {
-			r, err := resilience.Get(ctx, resilience.Timeout{Limit: 30 * time.Second}, func(ctx context.Context) (agents.Result, error) {
-				return a.Handle(ctx, task(job))
-			})
-			if err != nil {
-				return bus.Answer{}, err
-			}
-			return bus.Answer{
-				Output: r.Output, Valid: r.Valid(), Rung: r.Rung, Provider: r.Provider, Degraded: r.Degraded, Retries: r.RetryCount,
-				Usage: bus.Usage{InputTokens: r.Usage.InputTokens, OutputTokens: r.Usage.OutputTokens},
-			}, nil
-		},
+		Handler: handler(a),
 	})
+}
+
+// handler hands a job to an agent.
+func handler(a agents.Agent) bus.Handler {
+	return func(ctx context.Context, job *bus.Job) (bus.Answer, error) {
+		r, err := resilience.Get(ctx, resilience.Timeout{Limit: 30 * time.Second}, func(ctx context.Context) (agents.Result, error) {
+			return a.Handle(ctx, task(job))
+		})
+		if err != nil {
+			return bus.Answer{}, err
+		}
+		return bus.Answer{
+			Output: r.Output, Valid: r.Valid(), Rung: r.Rung, Provider: r.Provider, Degraded: r.Degraded, Retries: r.RetryCount,
+			Usage: bus.Usage{InputTokens: r.Usage.InputTokens, OutputTokens: r.Usage.OutputTokens},
+		}, nil
+	}
 }
 
 // task is a job as an agent sees it.
@@ -96,10 +101,13 @@ func task(j *bus.Job) agents.Task {
 }
 
 // echo is the agent of the contest: echo on one rung, as the configuration builds it.
-func echo() agents.Agent {
+func echo() agents.Agent { return echoWithin(nil) }
+
+// echoWithin is echo with a policy around each attempt.
+func echoWithin(attempt resilience.Policy) agents.Agent {
 	ladder, err := agents.NewLadder(agents.LadderOptions{
 		Name:  "echo",
-		Rungs: []agents.Rung{{Name: agents.Primary, Provider: "echo", Agent: agents.Echo()}},
+		Rungs: []agents.Rung{{Name: agents.Primary, Provider: "echo", Agent: agents.Echo(), Attempt: attempt}},
 	})
 	if err != nil {
 		return agents.Func(func(context.Context, agents.Task) (agents.Result, error) { return agents.Result{}, err })

@@ -27,6 +27,8 @@ func main() {
 	var err error
 	if len(os.Args) > 1 && os.Args[1] == "server" {
 		err = serve(os.Args[2:], os.Stdin, os.Stdout)
+	} else if len(os.Args) > 1 && os.Args[1] == "collector" {
+		err = collect(os.Stdin, os.Stdout)
 	} else {
 		err = run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	}
@@ -66,6 +68,7 @@ func benchmarks() []benchmark {
 		{"backlog", "jobs a second with a deep queue, against a shallow one", benchBacklog},
 		{"agents", "the same load on many agents, against one", benchAgents},
 		{"hung", "a healthy agent beside a hung one, against alone", benchHung},
+		{"telemetry", "jobs a second with metrics, logs and traces, against none of them", benchTelemetry},
 		{"policies", "calls through resilience policies, against failsafe-go", benchPolicies},
 		{"survey", "CPU time of one look of the monitor at every lane, against its budget", benchSurvey},
 		{"http", "Prefer: wait at a gateway against the bus path; memory and allocations", benchHTTP},

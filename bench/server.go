@@ -61,49 +61,67 @@ func serve(args []string, in io.Reader, out io.Writer) error {
 
 // A broker is a nats-server in a process of its own, on a directory that goes with it.
 type broker struct {
-	url   string
-	dir   string
-	cmd   *exec.Cmd
-	stdin io.Closer
+	*helper
+	dir string
 }
 
 // startBroker starts a server and waits until it takes connections.
 func startBroker(ctx context.Context, durability string) (*broker, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
-	}
 	dir, err := os.MkdirTemp("", "genesis-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for the server: %w", err)
 	}
-	b := &broker{dir: dir}
-	b.cmd = exec.CommandContext(ctx, self, "server", "-dir", dir, "-durability", durability)
-	b.cmd.Stderr = os.Stderr
-	stdin, err := b.cmd.StdinPipe()
+	h, err := startHelper(ctx, "server", "-dir", dir, "-durability", durability)
 	if err != nil {
-		return nil, fmt.Errorf("start the server: %w", err)
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	b.stdin = stdin
-	stdout, err := b.cmd.StdoutPipe()
-	if err != nil {
-		return nil, fmt.Errorf("start the server: %w", err)
-	}
-	if err := b.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the server: %w", err)
-	}
-	url, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		b.stop()
-		return nil, fmt.Errorf("start the server: it ended without a word: %w", err)
-	}
-	b.url = strings.TrimSpace(url)
-	return b, nil
+	return &broker{h, dir}, nil
 }
 
 // stop ends the server and removes its data.
 func (b *broker) stop() {
-	_ = b.stdin.Close()
-	_ = b.cmd.Wait()
+	b.helper.stop()
 	_ = os.RemoveAll(b.dir)
+}
+
+// A helper is this program in a process of its own, as one of its servers.
+type helper struct {
+	url   string
+	cmd   *exec.Cmd
+	stdin io.Closer
+}
+
+// startHelper starts one and waits until it names its address.
+func startHelper(ctx context.Context, args ...string) (*helper, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	h := &helper{cmd: exec.CommandContext(ctx, self, args...)}
+	h.cmd.Stderr = os.Stderr
+	stdin, err := h.cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start the %s: %w", args[0], err)
+	}
+	h.stdin = stdin
+	stdout, err := h.cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start the %s: %w", args[0], err)
+	}
+	if err := h.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the %s: %w", args[0], err)
+	}
+	url, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		h.stop()
+		return nil, fmt.Errorf("start the %s: it ended without a word: %w", args[0], err)
+	}
+	h.url = strings.TrimSpace(url)
+	return h, nil
+}
+
+// stop ends it and waits for it.
+func (h *helper) stop() {
+	_ = h.stdin.Close()
+	_ = h.cmd.Wait()
 }
