@@ -15,10 +15,10 @@ import (
 // Deliveries makes the spans of one agent in a worker: one for each delivery of a
 // request, from its execution to its settlement. Make it with [Tracing.Deliveries].
 type Deliveries struct {
-	tracer trace.Tracer // nil: off
-	name   string
-	lanes  map[bus.Lane][]attribute.KeyValue
-	start  []trace.SpanStartOption
+	tracing *Tracing // nil: off
+	name    string
+	lanes   map[bus.Lane][]attribute.KeyValue
+	start   []trace.SpanStartOption
 
 	mu sync.Mutex
 	// open are the spans of the deliveries under way. There are at most as many as
@@ -38,7 +38,7 @@ func (t *Tracing) Deliveries(agent, worker string) *Deliveries {
 	if t == nil {
 		return d
 	}
-	d.tracer, d.name = t.tracer, "process "+queue(agent)
+	d.tracing, d.name = t, "process "+queue(agent)
 	d.start = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer)}
 	d.lanes, d.open = make(map[bus.Lane][]attribute.KeyValue), make(map[*bus.Job]*delivery)
 	for _, lane := range bus.Lanes() {
@@ -56,10 +56,18 @@ func (d *Deliveries) Begin(ctx context.Context, job *bus.Job) context.Context {
 	if job.Traceparent != "" {
 		ctx = propagator().Extract(ctx, textCarrier{&job.Traceparent})
 	}
-	if d.tracer == nil {
+	if d.tracing == nil {
 		return ctx
 	}
-	ctx, span := d.tracer.Start(ctx, d.name, d.start...)
+	if came := trace.SpanContextFromContext(ctx); !came.IsValid() {
+		var recorded bool
+		if ctx, recorded = d.tracing.root(ctx, job.Agent, job.ID); !recorded {
+			return ctx
+		}
+	} else if d.tracing.follows && !came.IsSampled() {
+		return ctx
+	}
+	ctx, span := d.tracing.tracer.Start(ctx, d.name, d.start...)
 	if !span.IsRecording() {
 		return ctx
 	}
@@ -78,7 +86,7 @@ func (d *Deliveries) Begin(ctx context.Context, job *bus.Job) context.Context {
 // Settled ends the span of a delivery, with what it came to. One that was not executed
 // gets a span of no length.
 func (d *Deliveries) Settled(s bus.Settlement) {
-	if d.tracer == nil {
+	if d.tracing == nil {
 		return
 	}
 	span := d.take(s.Job)

@@ -24,7 +24,14 @@ func (t *Tracing) Replaying(ctx context.Context, d *bus.DeadLetter) (replaying c
 		header = make(nats.Header)
 	}
 	carrier := natsCarrier(header)
-	ctx, span := t.tracer.Start(propagator().Extract(ctx, carrier), "replay "+queue(d.Agent), trace.WithSpanKind(trace.SpanKindProducer))
+	ctx = propagator().Extract(ctx, carrier)
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		var recorded bool
+		if ctx, recorded = t.root(ctx, d.Agent, d.ID); !recorded {
+			return ctx, func(error) {}
+		}
+	}
+	ctx, span := t.tracer.Start(ctx, "replay "+queue(d.Agent), trace.WithSpanKind(trace.SpanKindProducer))
 	propagator().Inject(ctx, carrier)
 	d.Header = header
 	span.SetAttributes(messaging("replay", semconv.MessagingOperationTypeSend, d.Agent, d.Lane())...)

@@ -45,22 +45,28 @@ func named(spans []span, name string) []span {
 func TestOneTraceGoesThroughEverything(t *testing.T) {
 	const request = `{"id":"r-1","prompt":"hi","input":{"fail":"retryable","fail_times":2}}`
 	for _, tt := range []struct {
-		name string
-		send func(*testing.T, *system)
-		http bool
+		name   string
+		send   func(*testing.T, *system)
+		parent string // of the first span
+		spans  int
 	}{
 		{"over HTTP", func(t *testing.T, s *system) {
 			if code, answer := s.post("flaky", request, "Traceparent: "+traceparent); code != 200 || !strings.Contains(answer, `"trace_id":"`+traceID+`"`) {
 				t.Errorf("got %d %s, want a result of the trace %s", code, answer, traceID)
 			}
-		}, true},
+		}, clientSpan, 9},
 		{"from another NATS client, in lower case", func(t *testing.T, s *system) {
 			m := nats.NewMsg("genesis.requests.flaky")
 			m.Data, m.Header["traceparent"], m.Header["tracestate"] = []byte(request), []string{traceparent}, []string{"vendor=1"}
 			if err := s.server.Connect(t).PublishMsg(m); err != nil {
 				t.Fatal(err)
 			}
-		}, false},
+		}, clientSpan, 7},
+		{"from a NATS client that knows nothing of traces", func(t *testing.T, s *system) {
+			if err := s.server.Connect(t).Publish("genesis.requests.flaky", []byte(request)); err != nil {
+				t.Fatal(err)
+			}
+		}, "", 7},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newReceiver(t)
@@ -71,14 +77,19 @@ func TestOneTraceGoesThroughEverything(t *testing.T) {
 				return err == nil
 			})
 			s.genesis("dlq", "replay", "r-1", "--why", "a drill")
+			trace := ""
 			await(t, "the answer", func() bool {
 				result, err := s.bus.Result(t.Context(), "flaky", "r-1")
+				trace = result.Meta.TraceID
 				return err == nil && result.Success
 			})
+			if len(trace) != 32 || tt.parent != "" && trace != traceID {
+				t.Fatalf("got the trace %q in the result, want %s", trace, traceID)
+			}
 
-			spans := r.await(t, traceID, map[bool]int{true: 9, false: 7}[tt.http])
-			parent := clientSpan
-			if tt.http {
+			spans := r.await(t, trace, tt.spans)
+			parent := tt.parent
+			if tt.spans == 9 {
 				server := one(t, spans, "POST /v1/agents/{agent}/requests")
 				server.is(t, "genesis-gateway", otlp.Span_SPAN_KIND_SERVER, parent)
 				server.says(t, map[string]any{"http.request.method": "POST", "http.route": "/v1/agents/{agent}/requests", "http.response.status_code": int64(200)})
@@ -123,7 +134,7 @@ func TestOneTraceGoesThroughEverything(t *testing.T) {
 				}
 			}
 			processes[2].says(t, map[string]any{"genesis.rung": "primary", "genesis.degraded": false, "genesis.replay": int64(1)})
-			if lines := s.log.with("request_id=r-1", "reason=exhausted", "trace_id="+traceID); len(lines) != 1 {
+			if lines := s.log.with("request_id=r-1", "reason=exhausted", "trace_id="+trace); len(lines) != 1 {
 				t.Errorf("the log of the dead letter: got %q, want one line with its trace", lines)
 			}
 		})

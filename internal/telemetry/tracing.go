@@ -34,6 +34,8 @@ type TracingOptions struct {
 // methods may be used concurrently.
 type Tracing struct {
 	tracer   trace.Tracer
+	sampler  sdktrace.Sampler
+	follows  bool // the sampler follows whoever began a trace
 	provider *sdktrace.TracerProvider
 	queue    *spanQueue
 	exporter *spanExporter
@@ -72,10 +74,11 @@ func newTracing(ctx context.Context, o TracingOptions, s *traceSettings) (*Traci
 	if err != nil {
 		return nil, fmt.Errorf("describe the program: %w", err)
 	}
-	t := &Tracing{}
+	t := &Tracing{sampler: s.sampler, follows: s.follows}
 	t.exporter, t.queue = newSpanQueue(otlp, s, o.Log)
 	t.provider = sdktrace.NewTracerProvider(
-		sdktrace.WithSpanProcessor(t.queue), sdktrace.WithResource(about), sdktrace.WithSampler(s.sampler))
+		sdktrace.WithSpanProcessor(t.queue), sdktrace.WithResource(about), sdktrace.WithSampler(s.sampler),
+		sdktrace.WithIDGenerator(idGenerator{}))
 	t.tracer = t.provider.Tracer("genesis", trace.WithInstrumentationVersion(o.Version))
 	return t, nil
 }

@@ -2,10 +2,11 @@ package telemetry
 
 import (
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
-	"golang.org/x/time/rate"
 )
 
 // rootsPerSecond is how many traces a program begins a second unless OTEL_TRACES_SAMPLER
@@ -15,20 +16,42 @@ const rootsPerSecond = 100
 
 // defaultSampler follows whoever began a trace, and begins so many a second itself.
 func defaultSampler() sdktrace.Sampler {
-	return sdktrace.ParentBased(&rootLimit{rate.NewLimiter(rootsPerSecond, rootsPerSecond)})
+	return sdktrace.ParentBased(&rootLimit{start: time.Now(), limit: rootsPerSecond})
 }
 
-// A rootLimit samples as many traces a second as its limiter allows.
-type rootLimit struct{ limiter *rate.Limiter }
+// A rootLimit samples the first traces of each second.
+type rootLimit struct {
+	start time.Time
+	limit uint32
+	// state is the second after start, and how many traces began in it.
+	state atomic.Uint64
+}
 
 // ShouldSample implements sdktrace.Sampler.
 func (s *rootLimit) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
 	r := sdktrace.SamplingResult{Decision: sdktrace.Drop, Tracestate: trace.SpanContextFromContext(p.ParentContext).TraceState()}
-	if s.limiter.Allow() {
+	if p.ParentContext.Value(rootKey{}) != nil || s.allow() { // it was asked already, or is now
 		r.Decision = sdktrace.RecordAndSample
 	}
 	return r
 }
 
+func (s *rootLimit) allow() bool {
+	second := uint64(time.Since(s.start)/time.Second) << 32 //nolint:gosec // the time since the start
+	for {
+		state := s.state.Load()
+		next := state + 1
+		if state>>32 < second>>32 {
+			next = second + 1
+		}
+		if uint32(next) > s.limit { //nolint:gosec // the lower half
+			return false
+		}
+		if s.state.CompareAndSwap(state, next) {
+			return true
+		}
+	}
+}
+
 // Description implements sdktrace.Sampler.
-func (s *rootLimit) Description() string { return fmt.Sprintf("RootLimit{%v/s}", s.limiter.Limit()) }
+func (s *rootLimit) Description() string { return fmt.Sprintf("RootLimit{%d/s}", s.limit) }

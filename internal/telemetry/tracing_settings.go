@@ -35,6 +35,7 @@ type traceSettings struct {
 	endpoint string // empty: no traces
 	exporter []otlptracehttp.Option
 	sampler  sdktrace.Sampler
+	follows  bool // the sampler does as whoever began a trace
 
 	service    string
 	attributes []attribute.KeyValue
@@ -52,7 +53,7 @@ func readTraceSettings(env func(string) (string, bool)) (*traceSettings, error) 
 		return s, errors.Join(r.errs...)
 	}
 	s.exporter = append(r.exporter(), otlptracehttp.WithEndpointURL(s.endpoint))
-	s.sampler = r.sampler()
+	s.sampler, s.follows = r.sampler()
 	s.service, s.attributes = r.get("OTEL_SERVICE_NAME"), r.attributes("OTEL_RESOURCE_ATTRIBUTES")
 	s.queue = r.number(envQueue, sdktrace.DefaultMaxQueueSize, 1)
 	s.batch = min(s.queue, r.number(envBatch, sdktrace.DefaultMaxExportBatchSize, 1))
@@ -120,30 +121,29 @@ func (r *envReader) endpoint() string {
 	return u.String()
 }
 
-// sampler reads which requests are traced.
-func (r *envReader) sampler() sdktrace.Sampler {
+// sampler reads which requests are traced, and whether those of a trace that others
+// began are when they said so.
+func (r *envReader) sampler() (s sdktrace.Sampler, follows bool) {
 	name := strings.ToLower(r.get(envSampler))
-	switch root, follows := strings.CutPrefix(name, "parentbased_"); root {
-	case "":
-		if !follows {
-			return defaultSampler()
-		}
+	if name == "" {
+		return defaultSampler(), true
+	}
+	root, follows := strings.CutPrefix(name, "parentbased_")
+	switch root {
 	case "always_on":
-		return following(follows, sdktrace.AlwaysSample())
+		s = sdktrace.AlwaysSample()
 	case "always_off":
-		return following(follows, sdktrace.NeverSample())
+		s = sdktrace.NeverSample()
 	case "traceidratio":
-		return following(follows, sdktrace.TraceIDRatioBased(r.ratio()))
+		s = sdktrace.TraceIDRatioBased(r.ratio())
+	default:
+		r.refuse(envSampler, name, "use always_on, always_off or traceidratio, each also with parentbased_ before it")
+		return nil, false
 	}
-	r.refuse(envSampler, name, "use always_on, always_off or traceidratio, each also with parentbased_ before it")
-	return nil
-}
-
-func following(follows bool, root sdktrace.Sampler) sdktrace.Sampler {
 	if follows {
-		return sdktrace.ParentBased(root)
+		s = sdktrace.ParentBased(s)
 	}
-	return root
+	return s, follows
 }
 
 // ratio is the argument of the sampler traceidratio.
