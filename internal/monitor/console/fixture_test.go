@@ -24,7 +24,7 @@ func busy() View {
 		Round:   Round{Last: at.Add(-2 * time.Second), Interval: 30 * time.Second},
 		Agents: []Agent{
 			{
-				Name: "echo", State: Healthy, Lag: 7, OldestAge: 3 * time.Second, Arrival: 1.5, Service: 1.25, Drain: 9 * time.Second,
+				Name: "echo", State: Healthy, Recovery: at.Add(time.Minute), Lag: 7, OldestAge: 3 * time.Second, Arrival: 1.5, Service: 1.25, Drain: 9 * time.Second,
 				Lanes: []Lane{{"interactive", 3, time.Second}, {"batch", 4, 3 * time.Second}},
 				Slots: 10, InUse: 4, Workers: 2, ErrorRate: 0.025, DeadLetters: 3, History: []uint64{0, 12, 7},
 			},

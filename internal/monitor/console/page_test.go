@@ -29,6 +29,9 @@ func TestThePageTellsEachFigureOfAnAgent(t *testing.T) {
 	if len(want) > 0 {
 		t.Errorf("echo: no cells for %v", want)
 	}
+	if got := text(row(t, doc, "agents", "echo")); strings.Contains(got, "recover") {
+		t.Errorf("echo: got %q, want nothing about recovery: it is healthy", got)
+	}
 	ill := row(t, doc, "agents", "summarizer")
 	for _, w := range []string{"Unhealthy", "for 1 h", "no worker serves it", "Expected to recover in 10 min"} {
 		if got := text(ill); !strings.Contains(got, w) {
