@@ -6,18 +6,15 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/nats-io/nats-server/v2/server"
 
 	"genesis/internal/config"
 	"genesis/internal/program"
 	"genesis/pkg/bus"
+	"genesis/pkg/bus/bustest"
 )
 
 // nodes is how many servers the cluster of these tests has; each keeps all streams.
@@ -28,36 +25,13 @@ const nodes = 3
 func serveNode(dir, name, addr, routes string) int {
 	ctx, stop := program.UntilSignal(context.Background())
 	defer stop()
-	o := &server.Options{
-		ServerName: name, JetStream: true, StoreDir: dir, NoSigs: true, SyncInterval: 100 * time.Millisecond,
-		Cluster: server.ClusterOpts{Name: "crash"},
-	}
-	o.Host, o.Port = hostPort(addr)
-	for i, route := range strings.Split(routes, ",") {
-		if i == 0 {
-			o.Cluster.Host, o.Cluster.Port = hostPort(route)
-			continue
-		}
-		o.Routes = append(o.Routes, &url.URL{Scheme: "nats-route", Host: route})
-	}
-	s, err := server.NewServer(o)
-	if err != nil {
+	all := strings.Split(routes, ",")
+	node := bustest.Node{Dir: dir, Name: name, Addr: addr, Route: all[0], Others: all[1:]}
+	if err := bustest.RunNode(ctx, node, func() { fmt.Println("started", name) }); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	s.Start()
-	fmt.Println("started", name)
-	<-ctx.Done()
-	s.Shutdown()
 	return 0
-}
-
-func hostPort(addr string) (string, int) {
-	a, err := net.ResolveTCPAddr("tcp", addr)
-	if err != nil {
-		return "", 0
-	}
-	return a.IP.String(), a.Port
 }
 
 // cluster is three brokers, each in a process of its own.

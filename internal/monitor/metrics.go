@@ -126,13 +126,15 @@ func (p *picture) Collect(ch chan<- prometheus.Metric) {
 	}
 	lost := 0
 	for _, w := range s.snapshot.Workers {
-		if !w.Lost.IsZero() {
+		if !w.Lost.IsZero() && s.snapshot.At.Sub(w.Lost) < health.Forgotten {
 			lost++
 		}
 	}
 	p.lost.set(ch, float64(lost))
 	for name, stream := range s.snapshot.Streams {
-		p.used.set(ch, stream.Full(), name)
+		if !stream.DiscardOld { // full is what such a stream may be
+			p.used.set(ch, stream.Full(), name)
+		}
 		p.messages.set(ch, float64(stream.Messages), name)
 		p.offline.set(ch, float64(len(stream.Offline)), name)
 	}
