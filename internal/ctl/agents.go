@@ -1,45 +1,58 @@
 package ctl
 
 import (
-	"context"
+	"fmt"
+	"math"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"genesis/internal/health"
 	"genesis/pkg/bus"
 )
 
-// An agentRow is an agent with the work that waits for it.
+// An agentRow is an agent with who serves it, and the work that waits for it. What is
+// null is not known.
 type agentRow struct {
-	Agent    string  `json:"agent"`
-	Pending  uint64  `json:"pending"`
-	InFlight uint64  `json:"in_flight"`
-	Lag      uint64  `json:"lag"`
-	Oldest   float64 `json:"oldest_age_s"`
+	Agent      string           `json:"agent"`
+	State      *bus.HealthState `json:"state"`
+	Reason     string           `json:"reason"` // of a state that is not healthy
+	Workers    int              `json:"workers"`
+	Slots      int              `json:"slots"`
+	SlotsInUse int              `json:"slots_in_use"`
+	backlog
 }
 
 func newAgents(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "agents",
-		Short: "List the agents that requests can be sent to",
-		Args:  noArgs,
+		Short: "List the agents that requests can be sent to, and who serves them",
+		Long: `List the agents that requests can be sent to: their state, if a monitor tells it, how
+many workers serve each, how many of their slots are in use, and the work that waits.`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b, _, err := c.connect(cmd)
 			if err != nil {
 				return err
 			}
 			defer b.Close()
-			rows, err := lagRows(cmd.Context(), b, "")
+			work, err := lookAtWork(cmd, b, "")
 			if err != nil {
 				return err
 			}
-			return list(c, cmd, agentRows(rows), []column[agentRow]{
+			if err := list(c, cmd, agentRows(work), []column[agentRow]{
 				{"AGENT", func(r agentRow) string { return r.Agent }},
-				{"PENDING", func(r agentRow) string { return count(r.Pending) }},
-				{"IN FLIGHT", func(r agentRow) string { return count(r.InFlight) }},
-				{"LAG", func(r agentRow) string { return count(r.Lag) }},
-				{"OLDEST", func(r agentRow) string { return seconds(r.Oldest) }},
-			})
+				{"STATE", func(r agentRow) string { return known(r.State, stateText) }},
+				{"WORKERS", func(r agentRow) string { return count(r.Workers) }},
+				{"SLOTS", func(r agentRow) string { return fmt.Sprintf("%d/%d", r.SlotsInUse, r.Slots) }},
+				{"PENDING", func(r agentRow) string { return known(r.Pending, count) }},
+				{"IN FLIGHT", func(r agentRow) string { return known(r.InFlight, count) }},
+				{"LAG", func(r agentRow) string { return known(r.Lag, count) }},
+				{"OLDEST", func(r agentRow) string { return known(r.Oldest, seconds) }},
+			}); err != nil {
+				return err
+			}
+			return uncounted(work)
 		},
 	}
 	c.connectFlags(cmd)
@@ -47,45 +60,38 @@ func newAgents(c *cli) *cobra.Command {
 	return cmd
 }
 
-// agentRows adds up the lanes of each agent.
-func agentRows(lanes []lagRow) []agentRow {
+func agentRows(work []health.AgentLag) []agentRow {
 	var rows []agentRow
-	for _, l := range lanes {
-		if n := len(rows); n == 0 || rows[n-1].Agent != l.Agent {
-			rows = append(rows, agentRow{Agent: l.Agent})
-		}
-		r := &rows[len(rows)-1]
-		r.Pending += l.Pending
-		r.InFlight += l.InFlight
-		r.Lag += l.Lag
-		r.Oldest = max(r.Oldest, l.Oldest)
+	for _, a := range work {
+		rows = append(rows, agentRow{
+			Agent: a.Agent, State: stateOf(&a), Reason: a.Reason, Workers: a.Workers, Slots: a.Slots, SlotsInUse: a.SlotsInUse, backlog: agentBacklog(&a),
+		})
 	}
 	return rows
 }
 
-// lagRows reads the lag of every lane of an agent, or of all agents.
-func lagRows(ctx context.Context, b *bus.Bus, agent string) ([]lagRow, error) {
-	names := []string{agent}
-	if agent == "" {
-		var err error
-		if names, err = b.Agents(ctx); err != nil {
-			return nil, err
+// agentBacklog adds up the lanes of an agent; not known when one of them is not.
+func agentBacklog(a *health.AgentLag) backlog {
+	var sum backlog
+	for _, lane := range bus.Lanes() {
+		l := laneBacklog(a, lane)
+		switch {
+		case l.Lag == nil:
+			return backlog{}
+		case sum.Lag == nil:
+			sum = l
+		default:
+			*sum.Pending += *l.Pending
+			*sum.InFlight += *l.InFlight
+			*sum.Lag += *l.Lag
+			*sum.Redelivered += *l.Redelivered
+			*sum.Oldest = max(*sum.Oldest, *l.Oldest)
 		}
 	}
-	var rows []lagRow
-	for _, name := range names {
-		for _, lane := range bus.Lanes() {
-			l, err := b.Lag(ctx, name, lane)
-			if err != nil {
-				return nil, err
-			}
-			rows = append(rows, lagRow{
-				Agent: name, Lane: lane, Pending: l.Pending, InFlight: l.InFlight, Lag: l.Lag,
-				Redelivered: l.Redelivered, Oldest: l.OldestAge.Round(time.Millisecond).Seconds(),
-			})
-		}
-	}
-	return rows, nil
+	return sum
 }
 
 func seconds(s float64) string { return age(time.Duration(s * float64(time.Second))) }
+
+// toMillisecond rounds seconds to them.
+func toMillisecond(s float64) float64 { return math.Round(s*1000) / 1000 }

@@ -83,7 +83,7 @@ else look at nats://127.0.0.1:4222.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return program.Usage(err) })
 	root.AddCommand(
-		newUp(c), newRequest(c), newAgents(c), newLag(c), newDLQ(c), newExplain(c), newBreakers(c), newChaos(c), newStreams(c),
+		newUp(c), newRequest(c), newAgents(c), newLag(c), newEvents(c), newDLQ(c), newExplain(c), newBreakers(c), newChaos(c), newStreams(c),
 		newConfig(c), newKeys(c), newVerify(c), newBench(c), newVersion(),
 	)
 	return root

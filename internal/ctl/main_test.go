@@ -2,11 +2,14 @@ package ctl
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"genesis/pkg/bus/bustest"
 )
 
 func TestMain(m *testing.M) {
@@ -28,28 +31,31 @@ func (c checked) Run() int {
 }
 
 func TestScripts(t *testing.T) {
+	commands := map[string]func(*testscript.TestScript, bool, []string){
+		"up":      scriptUp,
+		"down":    scriptDown,
+		"kill9":   scriptKill,
+		"until":   scriptUntil,
+		"usage":   scriptUsage,
+		"natspub": scriptPublish,
+		"post":    scriptPost,
+		"rmmsg":   scriptRemoveMessage,
+		"lastmsg": scriptLastMessage,
+		"stream":  scriptStream,
+		"occupy":  scriptOccupy,
+	}
+	maps.Copy(commands, healthCommands(t))
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Values[runningKey{}] = new(*running)
+			e.Values[brokerKey{}] = new(*bustest.Server)
 			e.Setenv("XDG_CONFIG_HOME", e.WorkDir+"/.config") // contexts of the nats tool
 			e.Setenv("GORACE", "atexit_sleep_ms=0")           // under the race detector each command would sleep a second at its end
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"up":      scriptUp,
-			"down":    scriptDown,
-			"kill9":   scriptKill,
-			"until":   scriptUntil,
-			"usage":   scriptUsage,
-			"natspub": scriptPublish,
-			"post":    scriptPost,
-			"rmmsg":   scriptRemoveMessage,
-			"lastmsg": scriptLastMessage,
-			"stream":  scriptStream,
-			"occupy":  scriptOccupy,
-		},
+		Cmds: commands,
 	})
 }

@@ -29,12 +29,12 @@ type running struct {
 type runningKey struct{}
 
 // up [args...] starts `genesis up` on free ports with its data in $WORK/data, waits
-// until it says that it is up, and sets GENESIS_NATS_URL, GATEWAY, WORKER and TOKEN.
+// until it says that it is up, and sets GENESIS_NATS_URL, GATEWAY, WORKER, MONITOR and TOKEN.
 func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("use exec genesis up")
 	}
-	all := append([]string{"up", "--nats", "127.0.0.1:0", "--http", "127.0.0.1:0", "--worker", "127.0.0.1:0", "--data", ts.MkAbs("data")}, args...)
+	all := append([]string{"up", "--nats", "127.0.0.1:0", "--http", "127.0.0.1:0", "--worker", "127.0.0.1:0", "--monitor", "127.0.0.1:0", "--data", ts.MkAbs("data")}, args...)
 	program, err := exec.LookPath("genesis")
 	ts.Check(err)
 	r := &running{cmd: exec.CommandContext(scriptRun(ts), program, all...), out: &lockedBuffer{}, err: &lockedBuffer{}, done: make(chan error, 1)}
@@ -58,7 +58,7 @@ func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	for name, pattern := range map[string]string{
-		"GENESIS_NATS_URL": `NATS +(\S+)`, "GATEWAY": `gateway +(\S+)`, "WORKER": `worker +(\S+)`, "TOKEN": `operator token +(\S+)`,
+		"GENESIS_NATS_URL": `NATS +(\S+)`, "GATEWAY": `gateway +(\S+)`, "WORKER": `worker +(\S+)`, "MONITOR": `monitor +(\S+)`, "TOKEN": `operator token +(\S+)`,
 	} {
 		found := regexp.MustCompile(pattern).FindStringSubmatch(r.out.String())
 		if found == nil {

@@ -1,6 +1,10 @@
 package ctl
 
-import "os"
+import (
+	"os"
+
+	"golang.org/x/term"
+)
 
 // isTerminal tells whether a person sits at the other end of a reader or a writer.
 func isTerminal(stream any) bool {
@@ -24,4 +28,17 @@ func isPiped(stream any) bool {
 	}
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice == 0
+}
+
+// terminalWidth is how many characters fit into a line of a terminal; 0 when it is none.
+func terminalWidth(stream any) int {
+	f, ok := stream.(*os.File)
+	if !ok || !isTerminal(f) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
