@@ -94,7 +94,7 @@ func (t Thresholds) limits() health.Limits {
 	return l
 }
 
-func whole(n int) uint64 { return uint64(max(0, n)) } //nolint:gosec // not negative
+func whole(n int) uint64 { return uint64(max(0, n)) }
 
 // resolveThresholds gives agents the thresholds that they do not set themselves.
 func (c *Config) resolveThresholds() {

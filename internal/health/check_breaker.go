@@ -22,11 +22,11 @@ func checkBreaker(s Snapshot, _ Thresholds) []Finding {
 		case b.Isolated:
 			state, reason = bus.StateUnhealthy, "an operator holds it open"
 		case b.Shut():
-			state, reason = bus.StateUnhealthy, fmt.Sprintf("open in %d of %s", b.Open, count(uint64(all), "worker"))
+			state, reason = bus.StateUnhealthy, fmt.Sprintf("open in %d of %s", b.Open, count(all, "worker"))
 		case b.HalfOpen > 0:
-			reason = fmt.Sprintf("on trial in %d of %s", b.HalfOpen, count(uint64(all), "worker"))
+			reason = fmt.Sprintf("on trial in %d of %s", b.HalfOpen, count(all, "worker"))
 		case b.Open > 0:
-			reason = fmt.Sprintf("open in %d of %s", b.Open, count(uint64(all), "worker"))
+			reason = fmt.Sprintf("open in %d of %s", b.Open, count(all, "worker"))
 		default:
 			continue
 		}

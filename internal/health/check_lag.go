@@ -10,7 +10,7 @@ func checkLag(s Snapshot, t Thresholds) []Finding {
 			continue
 		}
 		f, ok := measured(agent(name), a.Lag, t.Of(name).Lag, whole, func() string {
-			return fmt.Sprintf("%s %s not settled", count(a.Lag, "request"), are(a.Lag))
+			return fmt.Sprintf("%s %s not settled", count(a.Lag, "request"), either(a.Lag, "is", "are"))
 		})
 		if ok {
 			f.Backlog, f.Affects = true, []string{name}

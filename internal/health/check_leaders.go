@@ -34,8 +34,8 @@ func checkLeaders(s Snapshot, _ Thresholds) []Finding {
 	affected = append(affected, shut...)
 	slices.Sort(affected)
 	var reasons []string
-	if n := uint64(len(headless)); n > 0 {
-		reasons = append(reasons, fmt.Sprintf("%s %s no leader: %s", count(n, "stream"), has(n), listed(headless)))
+	if n := len(headless); n > 0 {
+		reasons = append(reasons, fmt.Sprintf("%s %s no leader: %s", count(n, "stream"), either(n, "has", "have"), listed(headless)))
 	}
 	if len(shut) > 0 {
 		reasons = append(reasons, "out of use are the queues of "+listed(shut))
@@ -43,11 +43,4 @@ func checkLeaders(s Snapshot, _ Thresholds) []Finding {
 	f := fact(NATS(), bus.StateUnhealthy, strings.Join(reasons, "; "))
 	f.Passing, f.Affects = true, slices.Compact(affected)
 	return []Finding{f}
-}
-
-func has(n uint64) string {
-	if n == 1 {
-		return "has"
-	}
-	return "have"
 }

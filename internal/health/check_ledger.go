@@ -28,18 +28,11 @@ func checkLedger(s Snapshot, _ Thresholds) []Finding {
 		each[i] = fmt.Sprintf("%s %d", name, l.Agents[name])
 	}
 	reason := fmt.Sprintf("%s %s accepted and %s nowhere: %s; `genesis verify` names them",
-		count(l.Missing, "request"), was(l.Missing), are(l.Missing), listed(each))
+		count(l.Missing, "request"), either(l.Missing, "was", "were"), either(l.Missing, "is", "are"), listed(each))
 	if l.Problem != "" {
 		reason += "; it could not be verified again: " + clip(l.Problem)
 	}
 	f := fact(ledger(), bus.StateUnhealthy, reason)
 	f.Certain, f.Affects = true, affected
 	return []Finding{f}
-}
-
-func was(n uint64) string {
-	if n == 1 {
-		return "was"
-	}
-	return "were"
 }

@@ -21,17 +21,10 @@ func checkReplicas(s Snapshot, _ Thresholds) []Finding {
 				own = append(own, server)
 			}
 		}
-		if n := uint64(len(own)); n > 0 {
+		if n := len(own); n > 0 {
 			found = append(found, fact(stream(name), bus.StateDegraded,
-				fmt.Sprintf("%d of its %d replicas %s away or behind: %s", n, st.Replicas, are(n), listed(own))))
+				fmt.Sprintf("%d of its %d replicas %s away or behind: %s", n, st.Replicas, either(n, "is", "are"), listed(own))))
 		}
 	}
 	return found
-}
-
-func are(n uint64) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
 }

@@ -1,6 +1,8 @@
 package health
 
 import (
+	"strconv"
+
 	"genesis/pkg/bus"
 )
 
@@ -15,7 +17,7 @@ func checkStream(s Snapshot, _ Thresholds) []Finding {
 		case st.leaderless():
 			reason = "it has no leader"
 			if st.Replicas > 1 {
-				reason += " among its " + whole(uint64(st.Replicas)) + " replicas"
+				reason += " among its " + strconv.Itoa(st.Replicas) + " replicas"
 			}
 		case st.Problem != "":
 			reason = "it cannot be read: " + clip(st.Problem)

@@ -25,7 +25,7 @@ func checkWorkerLost(s Snapshot, _ Thresholds) []Finding {
 		}
 		reason := "lost since " + moment(w.Lost) + ", without a farewell"
 		if len(w.Agents) > 0 {
-			reason += fmt.Sprintf("; it served %s with %s", listed(w.Agents), count(uint64(max(0, w.Slots)), "slot"))
+			reason += fmt.Sprintf("; it served %s with %s", listed(w.Agents), count(w.Slots, "slot"))
 		}
 		f := fact(bus.Component{Kind: bus.KindWorker, Name: name}, bus.StateUnhealthy, reason)
 		f.Certain, f.Affects = true, w.Agents

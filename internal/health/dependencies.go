@@ -30,7 +30,7 @@ func (s *Snapshot) blind() string {
 		clustered++
 	}
 	if clustered > 0 {
-		return "none of its " + count(uint64(clustered), "stream") + " has a leader"
+		return "none of its " + count(clustered, "stream") + " has a leader"
 	}
 	return ""
 }

@@ -11,9 +11,10 @@ import (
 const (
 	relapseWindow = time.Hour
 	maxPatience   = 64 // rounds
-	// election is how long the cluster may take to elect a leader, with some to spare, and
-	// a look at a broker that does not answer is how long a round lasts that does not know.
+	// election is how long the cluster may take to elect a leader, with some to spare.
 	election = 15 * time.Second
+	// noAnswer is how long a round lasts that does not know: that of one look at a broker
+	// that does not answer.
 	noAnswer = 5 * time.Second
 )
 

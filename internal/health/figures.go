@@ -11,19 +11,22 @@ import (
 // How figures are written in reasons.
 
 // count writes a number and its noun: 1 request, 2 requests.
-func count(n uint64, noun string) string {
+func count[T int | uint64](n T, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return strconv.FormatUint(n, 10) + " " + noun + "s"
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// verb puts the verb of the third person for one thing, its stem for several.
-func verb(n uint64, stem string) string {
+// verb writes the verb of one thing, or its stem for several.
+func verb[T int | uint64](n T, stem string) string { return either(n, stem+"s", stem) }
+
+// either writes what is said of one thing, or of several.
+func either[T int | uint64](n T, one, several string) string {
 	if n == 1 {
-		return stem + "s"
+		return one
 	}
-	return stem
+	return several
 }
 
 // span writes a duration in whole seconds, a short one in milliseconds.

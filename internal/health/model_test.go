@@ -113,14 +113,6 @@ type model struct {
 	fresh         bool
 	ready         time.Duration // the clock from which on certain findings count
 	seq           uint64
-	published     int
-}
-
-func components() []bus.Component {
-	return []bus.Component{
-		NATS(), {Kind: bus.KindStream, Name: "s"}, {Kind: bus.KindBreaker, Name: "b"}, {Kind: bus.KindWorker, Name: "w"},
-		agent("a"), agent("b"), ledger(),
-	}
 }
 
 func newModel(t *rapid.T) *model {
@@ -134,23 +126,6 @@ func newModel(t *rapid.T) *model {
 
 func (m *model) thresholds() Thresholds {
 	return Thresholds{WorseAfter: m.worse, BetterAfter: m.better}
-}
-
-func state(rank int) bus.HealthState {
-	return []bus.HealthState{bus.StateHealthy, bus.StateDegraded, bus.StateUnhealthy}[rank]
-}
-
-func drawFindings(t *rapid.T, c bus.Component) []Finding {
-	var found []Finding
-	for _, check := range []string{"one", "two"} {
-		if keep := rapid.IntRange(0, 2).Draw(t, "keep"); keep > 0 {
-			found = append(found, Finding{
-				Component: c, Check: check, Reason: check, Keep: state(keep), State: state(rapid.IntRange(0, keep).Draw(t, "state")),
-				Certain: rapid.IntRange(0, 3).Draw(t, "certain") == 0, Passing: rapid.IntRange(0, 5).Draw(t, "passing") == 0,
-			})
-		}
-	}
-	return found
 }
 
 // round draws a round, lets both observe it, and returns what should be told.
@@ -188,7 +163,7 @@ func (m *model) observe(r Round) []Change {
 		if i >= 0 {
 			rank, due = m.judged(c, r.Verdicts[i], certainCounts, r.Elapsed)
 		} else {
-			rank, due = m.gone(c, r)
+			due = m.gone(c, r)
 		}
 		if due {
 			want = append(want, fmt.Sprintf("%s %s -> %s after %d", c, state(m.pasts[c].rank()), state(rank), m.pasts[c].seq()))
@@ -251,18 +226,18 @@ func (m *model) judged(c bus.Component, v Verdict, certainCounts bool, elapsed t
 	return rank, m.due(p, rank, certain)
 }
 
-func (m *model) gone(c bus.Component, r Round) (int, bool) {
+func (m *model) gone(c bus.Component, r Round) bool {
 	p := m.pasts[c]
 	stands := r.Blind || c.Kind == bus.KindSystem || c.Kind == bus.KindDependency ||
 		!r.WorkersKnown && c.Kind != bus.KindStream ||
 		c.Kind == bus.KindWorker && len(p.events) > 0 && m.clock-p.events[len(p.events)-1].at < 10*time.Minute
 	if stands {
 		p.judge(unjudged)
-		return 0, false
+		return false
 	}
 	p.checks = map[string]int{}
 	p.judge(0)
-	return 0, m.due(p, 0, false)
+	return m.due(p, 0, false)
 }
 
 func (m *model) due(p *past, rank int, certain bool) bool {

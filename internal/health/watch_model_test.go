@@ -11,6 +11,33 @@ import (
 	"genesis/pkg/bus"
 )
 
+func components() []bus.Component {
+	return []bus.Component{
+		NATS(),
+		{Kind: bus.KindStream, Name: "s"},
+		{Kind: bus.KindBreaker, Name: "b"},
+		{Kind: bus.KindWorker, Name: "w"},
+		agent("a"), agent("b"), ledger(),
+	}
+}
+
+func state(rank int) bus.HealthState {
+	return []bus.HealthState{bus.StateHealthy, bus.StateDegraded, bus.StateUnhealthy}[rank]
+}
+
+func drawFindings(t *rapid.T, c bus.Component) []Finding {
+	var found []Finding
+	for _, check := range []string{"one", "two"} {
+		if keep := rapid.IntRange(0, 2).Draw(t, "keep"); keep > 0 {
+			found = append(found, Finding{
+				Component: c, Check: check, Reason: check, Keep: state(keep), State: state(rapid.IntRange(0, keep).Draw(t, "state")),
+				Certain: rapid.IntRange(0, 3).Draw(t, "certain") == 0, Passing: rapid.IntRange(0, 5).Draw(t, "passing") == 0,
+			})
+		}
+	}
+	return found
+}
+
 func TestTheWatchDoesWhatTheModelDoes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t)

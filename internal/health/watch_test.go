@@ -164,6 +164,15 @@ func TestAnElectionIsNoEvent(t *testing.T) {
 	}
 }
 
+func TestABrokerThatNeverAnswersIsToldOfWithoutAClock(t *testing.T) {
+	d := newDesk(DefaultThresholds())
+	d.every = 0
+	got := d.plays("ppppp", map[rune]func(*Snapshot){'p': func(s *Snapshot) { s.Broker.Problem = "no answer" }})
+	if want := "5: dependency/nats healthy -> unhealthy"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestWorkersMayBeLateAfterAnOutage(t *testing.T) {
 	d := newDesk(DefaultThresholds())
 	d.every = time.Second

@@ -16,7 +16,7 @@ func (s *Snapshot) wellness(c bus.Component) string {
 		return "it can be used, with " + count(st.Messages, "message")
 	case bus.KindBreaker:
 		b := s.Breakers[c.Name]
-		return "closed in " + count(uint64(max(0, b.Closed)), "worker")
+		return "closed in " + count(b.Closed, "worker")
 	case bus.KindWorker:
 		if w := s.Workers[c.Name]; !w.Lost.IsZero() {
 			return "forgotten: lost since " + moment(w.Lost)
@@ -24,8 +24,7 @@ func (s *Snapshot) wellness(c bus.Component) string {
 		return "it is there"
 	case bus.KindAgent:
 		a := s.Agents[c.Name]
-		n := uint64(max(0, a.Workers))
-		return fmt.Sprintf("%s %s it; %s", count(n, "worker"), verb(n, "serve"), waiting(&a))
+		return fmt.Sprintf("%s %s it; %s", count(a.Workers, "worker"), verb(a.Workers, "serve"), waiting(&a))
 	case bus.KindSystem:
 	}
 	return "every request is accounted for: " + count(s.Ledger.Checked, "request")
