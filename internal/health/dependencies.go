@@ -40,7 +40,7 @@ func (s *Snapshot) blind() string {
 func (s *Snapshot) unknown(c bus.Component) bool {
 	switch c.Kind {
 	case bus.KindAgent:
-		return !s.WorkersKnown || s.queueDown(c.Name) || s.Agents[c.Name].Problem != "" && len(s.serversAway()) > 0
+		return !s.WorkersKnown || s.queueDown(c.Name) || len(s.serversAway()) > 0 && s.Agents[c.Name].Problem != ""
 	case bus.KindBreaker, bus.KindWorker:
 		return !s.WorkersKnown
 	case bus.KindStream:
