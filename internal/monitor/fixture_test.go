@@ -243,3 +243,12 @@ func contains(log *logged, all ...string) bool {
 func operation(m *metrics) *telemetry.Operation {
 	return telemetry.NewOperations(m.registry, nil).Operation("test")
 }
+
+func containsLine(text, line string) bool {
+	for l := range strings.SplitSeq(text, "\n") {
+		if l == line {
+			return true
+		}
+	}
+	return false
+}
