@@ -24,9 +24,13 @@ func TestWorkerLost(t *testing.T) {
 		return given(func(s *Snapshot) { change(s.Workers, "w1", func(w *Worker) { w.Lost = s.At.Add(-ago) }) })
 	}
 	looks(t, "worker_lost", well, DefaultThresholds(), []look{
-		{"since when, and what it did", "worker/w1 unhealthy! lost since 2026-11-23 11:59:56 UTC, without a farewell; it served echo, probe with 20 slots [echo probe]", lost(4 * time.Second)},
+		{"since when, and what it did", "worker/w1 unhealthy! lost since 2026-11-23 11:59:56 UTC, without a farewell; it served echo, probe with 20 slots", lost(4 * time.Second)},
 		{
-			"shortly before it is forgotten", "worker/w1 unhealthy! lost since 2026-11-23 11:50:01 UTC, without a farewell; it served echo, probe with 20 slots [echo probe]",
+			"it affects those that nobody else serves", "worker/w1 unhealthy! lost since 2026-11-23 11:59:56 UTC, without a farewell; it served echo, probe with 20 slots [echo]",
+			append(lost(4*time.Second), func(s *Snapshot) { change(s.Agents, "echo", func(a *Agent) { a.Workers = 0 }) }),
+		},
+		{
+			"shortly before it is forgotten", "worker/w1 unhealthy! lost since 2026-11-23 11:50:01 UTC, without a farewell; it served echo, probe with 20 slots",
 			lost(Forgotten - time.Second),
 		},
 		{"then it is", "", lost(Forgotten)},

@@ -12,7 +12,8 @@ import (
 // Forgotten is after how long a lost worker is not told of any more.
 const Forgotten = 10 * time.Minute
 
-// checkWorkerLost finds workers whose lease ended without a farewell.
+// checkWorkerLost finds workers whose lease ended without a farewell. They affect the
+// agents that nobody else serves.
 func checkWorkerLost(s Snapshot, _ Thresholds) []Finding {
 	if !s.WorkersKnown {
 		return nil
@@ -28,7 +29,7 @@ func checkWorkerLost(s Snapshot, _ Thresholds) []Finding {
 			reason += fmt.Sprintf("; it served %s with %s", listed(w.Agents), count(w.Slots, "slot"))
 		}
 		f := fact(bus.Component{Kind: bus.KindWorker, Name: name}, bus.StateUnhealthy, reason)
-		f.Certain, f.Affects = true, w.Agents
+		f.Certain, f.Affects = true, slices.DeleteFunc(slices.Clone(w.Agents), func(name string) bool { return s.Agents[name].Workers > 0 })
 		found = append(found, f)
 	}
 	return found

@@ -24,7 +24,8 @@ const (
 // An Overview is how the whole system is, in short. Monitors serve it, and the one that
 // leads keeps it in its lease, so that gateways know it live.
 type Overview struct {
-	// Status is degraded when anything is not healthy, or else healthy.
+	// Status is degraded when anything is not healthy that requests depend on, or else
+	// healthy. A lost worker whose agents are served by others is no harm to them.
 	Status string `json:"status"`
 	// Message says it to people in one sentence.
 	Message string `json:"message"`
@@ -66,7 +67,10 @@ func NewOverview(standings []Standing, round time.Time, interval time.Duration, 
 	slices.SortStableFunc(ill, func(a, b Standing) int {
 		return cmp.Or(b.State.Rank()-a.State.Rank(), precedence(a.Component.Kind)-precedence(b.Component.Kind), compare(a.Component, b.Component))
 	})
-	o.Status, o.Message, o.EstimatedRecovery = StatusDegraded, message(ill), lastRecovery(ill)
+	o.Message = message(ill)
+	if slices.ContainsFunc(ill, Standing.hurts) {
+		o.Status, o.EstimatedRecovery = StatusDegraded, lastRecovery(ill)
+	}
 	for _, s := range ill {
 		o.AffectedServices = append(o.AffectedServices, s.Affects...)
 		if s.Component.Kind == bus.KindDependency {
@@ -82,6 +86,9 @@ func NewOverview(standings []Standing, round time.Time, interval time.Duration, 
 	o.AffectedServices = o.AffectedServices[:min(maxAffected, len(o.AffectedServices))]
 	return o
 }
+
+// hurts tells that requests suffer.
+func (s Standing) hurts() bool { return s.Component.Kind != bus.KindWorker || len(s.Affects) > 0 }
 
 // message names the worst, and how many others there are.
 func message(ill []Standing) string {
@@ -100,6 +107,9 @@ func message(ill []Standing) string {
 func lastRecovery(ill []Standing) *time.Time {
 	var last *time.Time
 	for _, s := range ill {
+		if !s.hurts() {
+			continue
+		}
 		if s.EstimatedRecovery == nil {
 			return nil
 		}

@@ -117,3 +117,18 @@ func TestAnOverviewIsOfWhatAWatchStandsBy(t *testing.T) {
 		t.Errorf("got %q, affected %v, want %q, [echo]", o.Message, o.AffectedServices, want)
 	}
 }
+
+func TestALostWorkerWhoseAgentsAreServedIsNoHarm(t *testing.T) {
+	alone := NewOverview([]Standing{ill("worker/w1", bus.StateUnhealthy, 0)}, noon(), time.Second, "abc")
+	if alone.Status != StatusHealthy || len(alone.Components) != 1 || alone.Message != "worker w1 is unhealthy: because of w1" {
+		t.Errorf("the agents are served: got %s, %q and %d components, want healthy, the worker named", alone.Status, alone.Message, len(alone.Components))
+	}
+	missed := NewOverview([]Standing{ill("worker/w1", bus.StateUnhealthy, 0, "echo")}, noon(), time.Second, "abc")
+	if missed.Status != StatusDegraded {
+		t.Errorf("echo is not served: got %s, want degraded", missed.Status)
+	}
+	beside := NewOverview([]Standing{ill("worker/w1", bus.StateUnhealthy, 0), ill("agent/echo", bus.StateDegraded, time.Minute, "echo")}, noon(), time.Second, "abc")
+	if beside.EstimatedRecovery == nil {
+		t.Error("the recovery of what hurts: got none, want that of echo")
+	}
+}
