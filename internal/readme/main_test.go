@@ -10,6 +10,7 @@ import (
 
 	"genesis/internal/ctl"
 	"genesis/internal/gateway"
+	"genesis/internal/monitor"
 	"genesis/internal/worker"
 )
 
@@ -23,6 +24,8 @@ func TestMain(m *testing.M) {
 		os.Exit(worker.Main())
 	case "gateway":
 		os.Exit(gateway.Main())
+	case "monitor":
+		os.Exit(monitor.Main())
 	case "nats", "curl":
 		if err := standIn(name, os.Args[1:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
