@@ -3,6 +3,7 @@ package monitor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -33,6 +34,9 @@ func (s *Server) newHTTP() *http.Server {
 	}
 	mux.Handle("GET /health/detailed", operatorsOnly(s.token, http.HandlerFunc(s.detailed)))
 	mux.Handle("GET /metrics", s.metrics.registry.Handler())
+	mux.HandleFunc("GET /v1/", func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, http.StatusNotFound, fmt.Sprintf("there is no %.100q: see docs/OPERATIONS.md for what a monitor tells", r.URL.Path))
+	})
 	mux.Handle("GET /", s.console.Handler())
 	return &http.Server{
 		Handler:           mux,

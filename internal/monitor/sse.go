@@ -26,6 +26,10 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusBadRequest, fmt.Sprintf("Last-Event-ID is %.40q: send the id of an event, a number", text))
 		return
 	}
+	if r.Method == http.MethodHead { // it asks for the headers only, and its connection goes on
+		streamHeaders(w)
+		return
+	}
 	missed, events, cancel, err := s.feed.subscribe(after, text != "")
 	if err != nil {
 		w.Header().Set("Retry-After", "5")
@@ -33,9 +37,7 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer cancel()
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Accel-Buffering", "no")
+	streamHeaders(w)
 	out := sseWriter{w, http.NewResponseController(w)}
 	if out.comment("health events of genesis") != nil {
 		return
@@ -64,6 +66,12 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+func streamHeaders(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Accel-Buffering", "no")
 }
 
 // An sseWriter writes server-sent events, each within a bound of time.
