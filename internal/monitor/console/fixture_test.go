@@ -134,14 +134,14 @@ func text(n *html.Node) string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
-// row returns the row of a section whose heading cell says name.
-func row(t *testing.T, doc *html.Node, section, name string) *html.Node {
+// rowOf returns the row of an agent.
+func rowOf(t *testing.T, doc *html.Node, agent string) *html.Node {
 	t.Helper()
-	for _, tr := range all(byID(t, doc, section), "tr") {
-		if attr(tr, "data-key") == name {
+	for _, tr := range all(byID(t, doc, "agents"), "tr") {
+		if attr(tr, "data-key") == agent {
 			return tr
 		}
 	}
-	t.Fatalf("the section %s has no row for %q", section, name)
+	t.Fatalf("there is no row for the agent %q", agent)
 	return nil
 }

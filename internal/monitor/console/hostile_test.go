@@ -78,7 +78,7 @@ func TestTextsFromAnywhereStayTexts(t *testing.T) {
 				t.Errorf("text %.40q: the page shows %d runes of it, want at most %d", bad, n, maxText)
 			}
 		}
-		if got := text(row(t, doc, "agents", name(bad))); !strings.HasPrefix(got, strings.Join(strings.Fields(name(bad)), " ")) {
+		if got := text(rowOf(t, doc, name(bad))); !strings.HasPrefix(got, strings.Join(strings.Fields(name(bad)), " ")) {
 			t.Errorf("text %.40q: the agent is shown as %.60q, want it to begin with %.60q", bad, got, name(bad))
 		}
 	}

@@ -106,10 +106,6 @@ type wire struct {
 }
 
 func (l wire) open() error {
-	// The time to read a request is over; without this it would end the connection.
-	if err := l.control.SetReadDeadline(time.Time{}); err != nil {
-		return err
-	}
 	if err := l.control.SetWriteDeadline(time.Now().Add(l.patience)); err != nil {
 		return err
 	}

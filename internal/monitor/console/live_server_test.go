@@ -60,14 +60,15 @@ func TestADrainingServerDoesNotWaitForReaders(t *testing.T) {
 	b := &bell{view: busy()}
 	c := made(t, b.options())
 	server := httptest.NewUnstartedServer(c.Handler())
-	server.Config.ReadTimeout = 20 * time.Millisecond // must not end a live connection
+	server.Config.ReadTimeout = 300 * time.Millisecond // neither must end a live connection
+	server.Config.WriteTimeout = 300 * time.Millisecond
 	server.Config.RegisterOnShutdown(c.Close)
 	server.Start()
 	defer server.Close()
 	resp := ask(t.Context(), t, server.URL+"/live")
 	defer resp.Body.Close()
 	body := bufio.NewReader(resp.Body)
-	for range 2 { // the second comes after ReadTimeout
+	for range 2 { // the second comes after these times
 		if _, err := body.ReadString('\n'); err != nil {
 			t.Fatalf("read an update: %v", err)
 		}

@@ -75,7 +75,6 @@ func newReader() *reader { return &reader{header: http.Header{}, status: http.St
 func (r *reader) Header() http.Header              { return r.header }
 func (r *reader) WriteHeader(status int)           { r.status = status }
 func (r *reader) Flush()                           {}
-func (r *reader) SetReadDeadline(time.Time) error  { return nil }
 func (r *reader) SetWriteDeadline(time.Time) error { return nil }
 
 func (r *reader) Write(b []byte) (int, error) {
