@@ -57,7 +57,9 @@ func TestAConnectionInTheBackgroundComesWithTheBroker(t *testing.T) {
 		if _, err := b.Survey(t.Context()); err != nil {
 			t.Errorf("survey: %v", err)
 		}
-		s.Restart(t) // an outage is told as ever
+		s.Down(t) // an outage is told as ever
+		spend(t.Context(), 30*time.Second)
+		s.Restart(t)
 		await(t, "the news of the outage", func() bool { return logged("connected to NATS again") == 1 })
 		for text, want := range map[string]int{"connected to NATS\"": 1, "lost the connection": 1} {
 			if n := logged(text); n != want {

@@ -1,12 +1,14 @@
 package bus_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"genesis/pkg/bus"
 	"genesis/pkg/bus/bustest"
+	"genesis/pkg/resilience"
 )
 
 // x1 is in flight and holds the floor back, x2 was given up.
@@ -144,6 +146,38 @@ func TestAnAnsweredRequestThatWasLeftBehindIsOnlyRemoved(t *testing.T) {
 		}
 		if !result(t, b, "a", "x1").Success {
 			t.Error("its result was replaced")
+		}
+		mustHold(t, b)
+	})
+}
+
+// Who was left behind on the way to the dead letters gets there for the first reason.
+func TestACondemnedRequestThatWasLeftBehindKeepsItsReason(t *testing.T) {
+	virtual(t, func(t *testing.T, s *bustest.Server) {
+		b := backstopped(t, s)
+		dead, err := b.JetStream().Stream(t.Context(), bus.StreamDeadLetters)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.JetStream().DeleteStream(t.Context(), bus.StreamDeadLetters); err != nil {
+			t.Fatal(err)
+		}
+		publish(t, b, bus.Envelope{Agent: "a", ID: "x1"})
+		p := run(t, b, bus.PoolOptions{Agent: "a", Handler: script(resilience.Permanent(errors.New("never"))), Logger: quiet()})
+		if got := verdicts(t, p, 1); got[0] != bus.VerdictHeld {
+			t.Fatalf("verdict without a dead-letter stream: got %s, want %s", got[0], bus.VerdictHeld)
+		}
+		p.stop()
+		create(t, b, dead.CachedInfo().Config)
+		limits(t, b)
+		spend(t.Context(), time.Minute)
+		pick(t, b, 1)
+		advised(t, b, 1)
+		if found := looked(t, b.NewRescuer(), b); len(found) != 1 || found[0].Err != nil {
+			t.Errorf("rescued: got %+v, want x1", found)
+		}
+		if d := letter(t, b, "a", "x1"); d.Reason != bus.DeadPermanent || d.Error != "never" {
+			t.Errorf("dead letter: got %s because %q, want it permanent because of its agent", d.Reason, d.Error)
 		}
 		mustHold(t, b)
 	})

@@ -91,10 +91,10 @@ type oldest struct {
 	// removed, it is there.
 	created time.Time
 	removed uint64
-	uses    int
+	uses    int // since something was removed
 }
 
-// maxUses is how often an oldest message is believed in after others were removed.
+// maxUses is how often an oldest message is believed in after something was removed.
 const maxUses = 10
 
 // oldestMessages remembers the first message of each lane from one survey to the next.
@@ -106,8 +106,8 @@ type oldestMessages struct {
 }
 
 // get is the first message of a lane, if it is still known. It is not once its lane's
-// floor, or the stream's first message, has come past it. While other messages are
-// removed, it might be among them, cancelled before it was delivered: then it is
+// floor, or the stream's first message, has come past it. Once something was removed, that
+// might have been this very message, cancelled before it was delivered: then it is
 // believed in for a few surveys only.
 func (o *oldestMessages) get(subject string, s *streamState, floor uint64) (oldest, bool) {
 	o.mu.Lock()
@@ -116,12 +116,11 @@ func (o *oldestMessages) get(subject string, s *streamState, floor uint64) (olde
 	if !ok || known.sequence <= floor || known.sequence < s.State.FirstSequence || !known.created.Equal(s.Created) {
 		return oldest{}, false
 	}
-	if removed := s.removed(); removed != known.removed {
-		known.removed = removed
+	if s.removed() != known.removed {
 		known.uses++
 		o.byLane[subject] = known
 	}
-	return known, known.uses < maxUses
+	return known, known.uses <= maxUses
 }
 
 func (o *oldestMessages) put(subject string, s *streamState, found oldest) {

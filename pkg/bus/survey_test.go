@@ -142,6 +142,41 @@ func TestEachLaneHasTheAgeOfItsOwnOldestRequest(t *testing.T) {
 		ages("with a new one", 10*time.Second, 0)
 		publish(t, b, bus.Envelope{Agent: "a", ID: "b3", Lane: bus.LaneBatch})
 		ages("and one of batch", 20*time.Second, 10*time.Second)
+		publish(t, b, bus.Envelope{Agent: "a", ID: "b4", Lane: bus.LaneBatch})
+		ages("and another", 30*time.Second, 20*time.Second)
+		batch, err := b.JetStream().Consumer(t.Context(), bus.RequestStream("a"), string(bus.LaneBatch))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err := batch.Next(); err != nil || m.DoubleAck(t.Context()) != nil {
+			t.Fatalf("answer b3: %v", err)
+		}
+		ages("once b3 is answered behind i3", 40*time.Second, 20*time.Second)
+	})
+}
+
+// An oldest request that was cancelled in the midst of its queue leaves no trace that a
+// survey could see; it is looked at again after a few.
+func TestACancelledRequestMakesItsLaneLookOldForTenSurveysAtMost(t *testing.T) {
+	virtual(t, func(t *testing.T, s *bustest.Server) {
+		b := backstopped(t, s)
+		for i, l := range []bus.Lane{bus.LaneInteractive, bus.LaneBatch, bus.LaneBatch} {
+			publish(t, b, bus.Envelope{Agent: "a", ID: fmt.Sprint("x", i), Lane: l})
+			spend(t.Context(), 10*time.Second)
+		}
+		age := func() time.Duration { return lane(t, surveyOf(t, b), "a", bus.LaneBatch).OldestAge }
+		if got := age(); got != 20*time.Second {
+			t.Fatalf("age: got %s, want 20 s", got)
+		}
+		if err := b.Cancel(t.Context(), "a", "x1", ""); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			age()
+		}
+		if got := age(); got != 10*time.Second {
+			t.Errorf("age after ten surveys: got %s, want 10 s", got)
+		}
 	})
 }
 
