@@ -59,6 +59,7 @@ func TestASlowReaderIsDroppedAndNobodyWaitsForIt(t *testing.T) {
 func TestADrainingServerDoesNotWaitForReaders(t *testing.T) {
 	b := &bell{view: busy()}
 	c := made(t, b.options())
+	c.patience = 500 * time.Millisecond // for each update, not for all of them
 	server := httptest.NewUnstartedServer(c.Handler())
 	server.Config.ReadTimeout = 300 * time.Millisecond // neither must end a live connection
 	server.Config.WriteTimeout = 300 * time.Millisecond
