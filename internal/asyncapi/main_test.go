@@ -1,0 +1,9 @@
+package asyncapi
+
+import (
+	"testing"
+
+	"genesis/pkg/bus/bustest"
+)
+
+func TestMain(m *testing.M) { bustest.Main(m) }
