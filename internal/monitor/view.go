@@ -20,20 +20,18 @@ func (s *Server) view() console.View {
 		Status: console.State(o.Status), Message: o.Message, Since: s.since(), Watched: s.started,
 		Monitor: console.Monitor{Name: s.name, Leading: s.leading.Load(), Leader: s.leader.Holder, Since: s.leader.Since},
 		Round:   console.Round{Last: s.looked, Interval: s.interval(), Stale: s.stale()},
-		Streams: streamViews(s.snapshot.Streams),
 	}
-	problem := s.snapshot.Broker.Problem
-	standing := make(map[string]time.Time)
+	states := make(map[bus.Component]health.Standing)
 	for _, known := range s.standings() {
-		if known.Component.Kind == bus.KindAgent {
-			standing[known.Component.Name] = known.Since
-		}
+		states[known.Component] = known
 	}
+	v.Streams = streamViews(s.snapshot.Streams, states)
+	problem := s.snapshot.Broker.Problem
 	s.mu.Unlock()
 	connected, since := s.link.State()
 	v.Broker = console.Broker{Connected: connected, Since: since, Problem: problem, Server: s.bus.Conn().ConnectedUrlRedacted()}
 	for _, a := range report.Agents {
-		v.Agents = append(v.Agents, agentView(&a, standing[a.Agent]))
+		v.Agents = append(v.Agents, agentView(&a, states[bus.Component{Kind: bus.KindAgent, Name: a.Agent}].Since))
 	}
 	for _, b := range s.breakersView() {
 		v.Breakers = append(v.Breakers, console.Breaker{
@@ -90,14 +88,21 @@ func agentView(a *health.AgentLag, since time.Time) console.Agent {
 	return v
 }
 
-func streamViews(streams map[string]health.Stream) []console.Stream {
+func streamViews(streams map[string]health.Stream, states map[bus.Component]health.Standing) []console.Stream {
 	views := make([]console.Stream, 0, len(streams))
 	for name, stream := range streams {
 		full := unknown
 		if stream.MaxMessages > 0 || stream.MaxBytes > 0 {
 			full = stream.Full()
 		}
-		views = append(views, console.Stream{Name: name, Messages: stream.Messages, Bytes: stream.Bytes, Full: full, Offline: stream.Offline})
+		known := states[bus.Component{Kind: bus.KindStream, Name: name}]
+		v := console.Stream{
+			Name: name, State: console.Healthy, Messages: stream.Messages, Bytes: stream.Bytes, Full: full, Offline: stream.Offline,
+		}
+		if known.State.Rank() > 0 {
+			v.State, v.Reason = console.State(known.State), known.Reason
+		}
+		views = append(views, v)
 	}
 	slices.SortFunc(views, func(a, b console.Stream) int {
 		if a.Name < b.Name {
