@@ -17,14 +17,14 @@ import (
 
 // A span is one that was exported, as the collector got it.
 type span struct {
-	service, name             string
-	trace, id, parent         string
-	kind                      otlp.Span_SpanKind
-	failed                    bool
-	attributes                map[string]any
-	exceptions                []string
-	from, until               time.Time
-	resource                  map[string]any
+	service, name     string
+	trace, id, parent string
+	kind              otlp.Span_SpanKind
+	failed            bool
+	attributes        map[string]any
+	exceptions        []string
+	from, until       time.Time
+	resource          map[string]any
 }
 
 // A receiver is an OTLP collector that keeps what it gets.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,17 +16,14 @@ import (
 // TestACollectorThatIsAwayChangesNothingForRequests runs requests, each of which has
 // more spans than the queue takes, beside a collector that refuses and one that hangs.
 func TestACollectorThatIsAwayChangesNothingForRequests(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
 	hung := make(chan struct{})
 	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hung }))
 	defer hanging.Close()
 	defer close(hung)
 	for _, tt := range []struct{ name, endpoint, told, counted string }{
-		{"it refuses", "http://" + closed.Addr().String(), "traces cannot be exported", "failed"},
+		{"it refuses", closed.URL, "traces cannot be exported", "failed"},
 		{"it hangs", hanging.URL, "spans are dropped", "dropped"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

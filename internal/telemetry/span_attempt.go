@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -40,7 +41,7 @@ func (a *attempts) Do(ctx context.Context, next resilience.Func) error {
 	}
 	ctx, span := a.tracer.Start(ctx, a.name, a.start...)
 	defer span.End() // records a panic, too
-	span.SetAttributes(append(a.about[:len(a.about):len(a.about)], keyCall.Int(int(within.calls.Add(1))))...)
+	span.SetAttributes(append(slices.Clip(a.about), keyCall.Int(int(within.calls.Add(1))))...)
 	err := next(ctx)
 	switch {
 	case err == nil:

@@ -221,6 +221,38 @@ agents: {calls: {ladder: [{rung: primary, provider: web}]}}
 	})
 }
 
+// TestATraceThatIsNotRecordedIsPassedOn sends a request whose client chose not to record.
+func TestATraceThatIsNotRecordedIsPassedOn(t *testing.T) {
+	got := make(chan string, 1)
+	web := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) { got <- q.Header.Get("traceparent") }))
+	defer web.Close()
+	r := newReceiver(t)
+	s := newSystem(t, `
+providers: {web: {kind: http, url: "`+web.URL+`", policy: none}}
+agents: {calls: {ladder: [{rung: primary, provider: web}]}}
+`, exporting(r))
+	const unrecorded = "00-" + traceID + "-" + clientSpan + "-00"
+	m := nats.NewMsg("genesis.requests.calls")
+	m.Data, m.Header["TraceParent"] = []byte(`{"id":"u-1","prompt":"hi"}`), []string{unrecorded}
+	if err := s.server.Connect(t).PublishMsg(m); err != nil {
+		t.Fatal(err)
+	}
+	if traceparent := <-got; traceparent != unrecorded {
+		t.Errorf("the service got the traceparent %q, want %q", traceparent, unrecorded)
+	}
+	s.post("calls", `{"prompt":"hi"}`, "traceparent: "+unrecorded)
+	if traceparent := <-got; !strings.HasPrefix(traceparent, "00-"+traceID) || !strings.HasSuffix(traceparent, "-00") {
+		t.Errorf("over HTTP the service got the traceparent %q, want the trace %s, not recorded", traceparent, traceID)
+	}
+	s.post("calls", `{"prompt":"hi"}`, "traceparent: "+traceparent)
+	<-got
+	for _, span := range r.await(t, traceID, 4) {
+		if span.parent == clientSpan && !strings.HasPrefix(span.name, "POST ") {
+			t.Errorf("got the span %s, want none of a trace that is not recorded", span.name)
+		}
+	}
+}
+
 // TestAFailureOfTheGatewayIsToldWithItsTrace cuts the broker off.
 func TestAFailureOfTheGatewayIsToldWithItsTrace(t *testing.T) {
 	r := newReceiver(t)

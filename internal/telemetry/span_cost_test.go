@@ -9,6 +9,27 @@ import (
 	"genesis/pkg/bus"
 )
 
+func TestADeliveryThatIsNotRecordedCostsLittle(t *testing.T) {
+	tracing := NewTracing(t.Context(), TracingOptions{Program: "worker", Env: func(name string) (string, bool) {
+		return map[string]string{envEndpoint: "http://127.0.0.1:1", envSampler: "parentbased_always_off"}[name], true
+	}})
+	defer tracing.Close(t.Context())
+	d, a := tracing.Deliveries("echo", "w1"), tracing.Attempts("echo", "primary", "echo")
+	next := func(context.Context) error { return nil }
+	for traceparent, most := range map[string]float64{"": 0, unsampledParent: 2} { // its context
+		job := &bus.Job{ID: "0199a5e0-71c4-7d2c-a0cf-2a9c3a5d0c11", Agent: "echo", Lane: bus.LaneInteractive, Traceparent: traceparent}
+		got := testing.AllocsPerRun(100, func() {
+			if err := a.Do(d.Begin(t.Context(), job), next); err != nil {
+				t.Error(err)
+			}
+			d.Settled(bus.Settlement{Job: job, Verdict: bus.VerdictSuccess, Duration: 1})
+		})
+		if got > most {
+			t.Errorf("traceparent %q: got %v allocations, want %v at most", traceparent, got, most)
+		}
+	}
+}
+
 // BenchmarkADelivery measures what the spans of one delivery cost, with one attempt.
 func BenchmarkADelivery(b *testing.B) {
 	sink := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
