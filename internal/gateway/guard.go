@@ -20,11 +20,11 @@ const writeTimeout = 30 * time.Second
 func (s *Server) guard(next http.Handler) http.Handler {
 	crossOrigin := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w := &response{ResponseWriter: rw}
+		w, ctx := &response{ResponseWriter: rw}, r.Context()
 		defer func() {
 			cause := recover()
 			if cause != nil && !errors.Is(asError(cause), http.ErrAbortHandler) {
-				s.log.Error("a handler panicked", "route", r.Pattern, "panic", asError(cause), "trace_id", telemetry.TraceIDOf(r.Context()), "stack", string(debug.Stack()))
+				s.log.Error("a handler panicked", "route", r.Pattern, "panic", asError(cause), "trace_id", telemetry.TraceIDOf(ctx), "stack", string(debug.Stack()))
 				if w.status == 0 {
 					refuse(kindInternal, "%s", rowOf(kindInternal).detail).write(w)
 					cause = nil
