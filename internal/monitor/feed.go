@@ -17,42 +17,83 @@ const (
 
 var errSubscribers = errors.New("too many subscribers: come back later")
 
-// A feed keeps the last health events and hands new ones to subscribers.
+// A feed keeps the last health events and hands new ones to subscribers, in the order of
+// the stream.
 type feed struct {
 	mu          sync.Mutex
 	events      []bus.StoredHealthEvent // the oldest first
-	subscribers map[chan bus.StoredHealthEvent]struct{}
+	subscribers map[chan bus.StoredHealthEvent]place
 	closed      bool
 }
 
-func newFeed() *feed { return &feed{subscribers: map[chan bus.StoredHealthEvent]struct{}{}} }
+// A place is where a subscriber had come to, if it was there before.
+type place struct {
+	after   uint64
+	resumes bool
+}
 
-// add takes an event. One that was told before it was stored is only noted.
+func newFeed() *feed { return &feed{subscribers: map[chan bus.StoredHealthEvent]place{}} }
+
+// add takes a new event. One that was told before it was stored is only noted.
 func (f *feed) add(e bus.StoredHealthEvent) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i := len(f.events) - 1; i >= 0; i-- {
-		if f.events[i].ID == e.ID {
-			f.events[i].Sequence = max(f.events[i].Sequence, e.Sequence)
-			return
-		}
-	}
-	at := len(f.events)
-	for e.Sequence > 0 && at > 0 && f.events[at-1].Sequence > e.Sequence {
-		at--
-	}
-	if at < len(f.events) { // an old one, of which nobody needs to be told
-		f.events = keepLast(slices.Insert(f.events, at, e), maxKept)
+	if f.note(e) {
 		return
 	}
 	f.events = keepLast(append(f.events, e), maxKept)
 	for ch := range f.subscribers {
-		select {
-		case ch <- e:
-		default: // it does not read: it may come again, and say where it was
-			delete(f.subscribers, ch)
-			close(ch)
+		f.tell(ch, e)
+	}
+}
+
+// recall takes an event from before the start. It is news only to those who had come to
+// one before it.
+func (f *feed) recall(e bus.StoredHealthEvent) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.note(e) {
+		return
+	}
+	at := len(f.events)
+	for at > 0 && (f.events[at-1].Sequence == 0 || f.events[at-1].Sequence > e.Sequence) {
+		at--
+	}
+	f.events = keepLast(slices.Insert(f.events, at, e), maxKept)
+	for ch, had := range f.subscribers {
+		if had.resumes && e.Sequence > had.after {
+			f.tell(ch, e)
 		}
+	}
+}
+
+// note finds an event that is there, or that was told and is stored now, perhaps by
+// another monitor in words of its own. f.mu is held.
+func (f *feed) note(e bus.StoredHealthEvent) bool {
+	last := true // of its component
+	for i := len(f.events) - 1; i >= 0; i-- {
+		known := &f.events[i]
+		switch same := known.Component == e.Component; {
+		case known.ID == e.ID:
+			known.Sequence = max(known.Sequence, e.Sequence)
+			return true
+		case same && last && known.Sequence == 0 && known.Data.State == e.Data.State:
+			*known = e
+			return true
+		case same:
+			last = false
+		}
+	}
+	return false
+}
+
+// tell hands an event to a subscriber. f.mu is held.
+func (f *feed) tell(ch chan bus.StoredHealthEvent, e bus.StoredHealthEvent) {
+	select {
+	case ch <- e:
+	default: // it does not read: it may come again, and say where it was
+		delete(f.subscribers, ch)
+		close(ch)
 	}
 }
 
@@ -68,8 +109,8 @@ func (f *feed) last(n int) []bus.StoredHealthEvent {
 	return out
 }
 
-// subscribe returns the kept events after a sequence, or none without one, and a
-// channel of those that follow. It is closed when the subscriber is too slow, or the
+// subscribe returns the kept events after a sequence, or none for who does not resume, and
+// a channel of those that follow. It is closed when the subscriber is too slow, or the
 // feed ends. Call cancel when done.
 func (f *feed) subscribe(after uint64, resume bool) (missed []bus.StoredHealthEvent, events <-chan bus.StoredHealthEvent, cancel func(), err error) {
 	f.mu.Lock()
@@ -78,14 +119,10 @@ func (f *feed) subscribe(after uint64, resume bool) (missed []bus.StoredHealthEv
 		return nil, nil, nil, errSubscribers
 	}
 	if resume {
-		for _, e := range f.events {
-			if e.Sequence > after || e.Sequence == 0 {
-				missed = append(missed, e)
-			}
-		}
+		missed = slices.Clone(f.events[f.behind(after):])
 	}
 	ch := make(chan bus.StoredHealthEvent, maxBehind)
-	f.subscribers[ch] = struct{}{}
+	f.subscribers[ch] = place{after, resume}
 	return missed, ch, func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -94,6 +131,22 @@ func (f *feed) subscribe(after uint64, resume bool) (missed []bus.StoredHealthEv
 			close(ch)
 		}
 	}, nil
+}
+
+// behind is the index of the first event after a sequence: after the event itself, if it
+// is kept, because a stream that was made anew counts anew. f.mu is held.
+func (f *feed) behind(after uint64) int {
+	for i := len(f.events) - 1; i >= 0; i-- {
+		if f.events[i].Sequence == after && after > 0 {
+			return i + 1
+		}
+	}
+	for i := range f.events {
+		if f.events[i].Sequence > after {
+			return i
+		}
+	}
+	return len(f.events)
 }
 
 // end sends all subscribers away, and takes no more.

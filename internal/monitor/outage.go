@@ -92,7 +92,7 @@ func (s *Server) publishOutage(ctx context.Context) bool {
 	s.outage = nil
 	s.mu.Unlock()
 	if err == nil {
-		s.committed(stored)
+		s.commit(stored)
 	}
 	return true
 }

@@ -32,7 +32,7 @@ func (s *Server) publish(ctx context.Context, changes []health.Change) {
 			return // logged; the change stands until it is told
 		default:
 			s.alert(stored.HealthEvent)
-			s.committed(stored)
+			s.commit(stored)
 		}
 	}
 }
@@ -79,58 +79,83 @@ func (s *Server) alert(e bus.HealthEvent) {
 // follow keeps up with the events on the bus until ctx ends. The last event of a
 // component is its state.
 func (s *Server) follow(ctx context.Context) error {
-	if !s.remember(ctx) {
+	last, ok := s.remember(ctx)
+	if !ok {
 		return nil
 	}
-	return s.bus.FollowHealth(ctx, bus.HealthFollow{Last: true, Ready: s.caughtUp}, s.committed)
+	return s.bus.FollowHealth(ctx, bus.HealthFollow{Last: true, Ready: func() { s.caughtUp(ctx) }}, func(e bus.StoredHealthEvent) {
+		if e.Sequence <= last && !s.recalled.Load() {
+			s.feed.recall(e)
+		} else {
+			s.feed.add(e)
+		}
+		s.commit(e)
+	})
 }
 
-// caughtUp is called when all events that are stored have been told.
-func (s *Server) caughtUp() {
-	s.mu.Lock()
-	s.recalled = true
-	s.mu.Unlock()
+// caughtUp is called when all events that are stored have been told: at first, and after
+// each interruption. Then the stream may be another one than before, whose sequences
+// begin anew and whose events do not tell of what the old one knew.
+func (s *Server) caughtUp(ctx context.Context) {
+	if s.recalled.Swap(true) {
+		s.resync(ctx)
+	}
 	s.wake()
 }
 
 // rememberAge is how old the events are that a monitor shows from before its start.
 const rememberAge = 24 * time.Hour
 
-// remember reads the events of the last day as soon as the broker is there. It returns
-// false when ctx ended before.
-func (s *Server) remember(ctx context.Context) bool {
+// remember reads the events of the last day as soon as the broker is there, and returns
+// the sequence of the last one of all. It returns false when ctx ended before.
+func (s *Server) remember(ctx context.Context) (last uint64, ok bool) {
 	for {
-		err := s.rememberOnce(ctx)
+		last, err := s.rememberOnce(ctx)
 		if err == nil {
-			return true
+			return last, true
 		}
 		s.log.Debug("read the health events", "error", err)
 		select {
 		case <-ctx.Done():
-			return false
+			return 0, false
 		case <-time.After(time.Second):
 		}
 	}
 }
 
-func (s *Server) rememberOnce(ctx context.Context) error {
-	for e, err := range s.bus.HealthEvents(ctx, bus.HealthFilter{After: time.Now().Add(-rememberAge)}) {
+func (s *Server) rememberOnce(ctx context.Context) (last uint64, err error) {
+	for e, err := range s.bus.HealthEvents(ctx, bus.HealthFilter{}) {
 		if err != nil {
-			return err
+			return 0, err
 		}
-		s.feed.add(e)
+		if last = e.Sequence; time.Since(e.Time) < rememberAge {
+			s.feed.recall(e)
+		}
 	}
-	return nil
+	return last, nil
 }
 
-// resync reads the states anew: another monitor was faster, or somebody has removed events.
+// resync reads the states anew: another monitor was faster, or somebody has removed
+// events. States that were committed meanwhile may be newer than what was read: then it
+// reads once more.
 func (s *Server) resync(ctx context.Context) {
-	states, err := s.bus.LastHealth(ctx)
-	if err != nil {
-		s.log.Warn("the states of the components cannot be read", "error", err)
-		return
+	for {
+		s.mu.Lock()
+		before := s.commits
+		s.mu.Unlock()
+		states, err := s.bus.LastHealth(ctx)
+		if err != nil {
+			s.log.Warn("the states of the components cannot be read", "error", err)
+			return
+		}
+		s.mu.Lock()
+		same := s.commits == before
+		if same {
+			s.watch.Restore(states)
+		}
+		s.mu.Unlock()
+		if same {
+			return
+		}
 	}
-	s.mu.Lock()
-	s.watch.Restore(states)
-	s.mu.Unlock()
 }

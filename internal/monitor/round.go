@@ -59,7 +59,7 @@ func (s *Server) round(ctx context.Context) {
 	s.made++
 	s.history.add(&seen)
 	changes := s.watch.Observe(judged)
-	lead := s.leading.Load() && s.recalled
+	lead := s.leading.Load() && s.recalled.Load()
 	if lead {
 		s.ledAt = time.Now()
 	}
@@ -89,11 +89,12 @@ func (s *Server) linkChanged() {
 	s.wake()
 }
 
-// committed takes over an event that is stored, whoever published it.
-func (s *Server) committed(e bus.StoredHealthEvent) {
+// commit takes over an event that is stored, whoever published it. Its own the monitor
+// hears of once more, in the order of the stream: what is shown is fed by that.
+func (s *Server) commit(e bus.StoredHealthEvent) {
 	s.mu.Lock()
 	s.watch.Commit(e)
+	s.commits++
 	s.mu.Unlock()
-	s.feed.add(e)
 	s.news.ring()
 }

@@ -70,18 +70,19 @@ type Server struct {
 	news     bell                 // rings when there is something new to show
 	leading  atomic.Bool
 	draining atomic.Bool
+	recalled atomic.Bool // the states were read from the bus
 	listener net.Listener
 
 	mu       sync.Mutex
 	cut      context.CancelFunc // ends the look of the round under way
 	watch    *health.Watch
+	commits  uint64 // events that the watch was told of
 	snapshot health.Snapshot
 	made     int       // rounds
 	looked   time.Time // when the last round ended, by this machine's clock
 	history  *history
 	leader   bus.Leadership
 	outage   *outage   // nil: none, or none that the bus does not know
-	recalled bool      // the states were read from the bus
 	ledAt    time.Time // when this monitor led last
 }
 
