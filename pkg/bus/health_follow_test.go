@@ -1,7 +1,6 @@
 package bus_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -13,64 +12,6 @@ import (
 	"genesis/pkg/bus"
 	"genesis/pkg/bus/bustest"
 )
-
-// heard is what a follower of the health events was told.
-type heard struct {
-	stop func()
-
-	mu     sync.Mutex
-	events []string
-	last   uint64 // a sequence
-	ready  int    // how many times
-}
-
-func followHealth(t testing.TB, b *bus.Bus, o bus.HealthFollow) *heard {
-	t.Helper()
-	h := &heard{}
-	ctx, stop := context.WithCancel(t.Context())
-	o.Ready = func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.ready++
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		err := b.FollowHealth(ctx, o, func(e bus.StoredHealthEvent) {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			h.events = append(h.events, fmt.Sprintf("%d %s %s", e.Sequence, e.Component, e.Data.State))
-			h.last = e.Sequence
-		})
-		if err != nil {
-			t.Errorf("follow health: %v", err)
-		}
-	})
-	h.stop = func() { stop(); wg.Wait() }
-	t.Cleanup(h.stop)
-	return h
-}
-
-func (h *heard) told() []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return slices.Clone(h.events)
-}
-
-func (h *heard) readies() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.ready
-}
-
-// upTo waits until the follower has told all up to a sequence.
-func (h *heard) upTo(t testing.TB, sequence uint64) {
-	t.Helper()
-	await(t, fmt.Sprint("event ", sequence), func() bool {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		return h.last >= sequence
-	})
-}
 
 func TestAFollowerBeginsWhereItIsToldTo(t *testing.T) {
 	virtual(t, func(t *testing.T, s *bustest.Server) {
@@ -164,28 +105,6 @@ func TestAFollowerHearsEachEventOnceAndInOrder(t *testing.T) {
 					t.Errorf("ready: got %d times, want once after each outage", h.readies())
 				}
 			})
-		})
-	}
-}
-
-// keepTelling publishes n events of one of five agents each, over outages.
-func keepTelling(t testing.TB, b *bus.Bus, n int) {
-	t.Helper()
-	for i := range n {
-		agent := fmt.Sprint("a", i%5)
-		await(t, "an event to be stored", func() bool {
-			last, err := b.LastHealth(t.Context())
-			if err != nil {
-				return false
-			}
-			var after uint64
-			for _, e := range last {
-				if e.Component.Name == agent {
-					after = e.Sequence
-				}
-			}
-			_, err = b.PublishHealth(t.Context(), health(agent, bus.StateDegraded), after)
-			return err == nil
 		})
 	}
 }
@@ -284,6 +203,26 @@ func TestAnEventIsToldAtOnceAndForeignMessagesAreSkipped(t *testing.T) {
 		defer mu.Unlock()
 		if want := 2 * (len(foreign) + 1); lines != want {
 			t.Errorf("log: got %d lines, want %d", lines, want)
+		}
+	})
+}
+
+// A message comes so late that the pull it belongs to has ended.
+func TestAnEventThatComesTooLateIsToldAllTheSame(t *testing.T) {
+	virtual(t, func(t *testing.T, s *bustest.Server) {
+		teller := connectTo(t, s, quiet())
+		b, w := wired(t, s)
+		h := followHealth(t, b, bus.HealthFollow{})
+		await(t, "the first pull", func() bool { return h.readies() == 1 })
+		spend(t.Context(), 28800*time.Millisecond)
+		w.deafen(true)
+		publishHealth(t, teller, health("x", bus.StateDegraded), 0)
+		spend(t.Context(), 1700*time.Millisecond)
+		w.deafen(false)
+		publishHealth(t, teller, health("x", bus.StateHealthy), 1)
+		spend(t.Context(), 5*time.Second)
+		if got, want := h.told(), []string{"1 agent/x degraded", "2 agent/x healthy"}; !slices.Equal(got, want) {
+			t.Errorf("told: got %q, want %q", got, want)
 		}
 	})
 }

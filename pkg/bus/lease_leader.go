@@ -62,6 +62,7 @@ func (b *Bus) Lead(ctx context.Context, o LeadOptions) error {
 		return fmt.Errorf("lead: %w: it needs a name, a holder and what to do", ErrInvalid)
 	}
 	l := newTerm(b, o)
+	defer l.release(ctx)
 	for l.contend(ctx) {
 		b.log.Info("this one leads", "lease", o.Name, "holder", o.Holder)
 		err := l.serve(ctx)
@@ -85,7 +86,12 @@ func (t *term) contend(ctx context.Context) bool {
 		if !t.bus.Connected() {
 			continue
 		}
-		switch err := t.take(ctx); {
+		err := t.take(ctx)
+		if err == nil { // see term
+			pause(ctx, leaseRetry)
+			err = t.renew(ctx)
+		}
+		switch {
 		case err == nil:
 			return true
 		case errors.Is(err, errHeld):

@@ -10,8 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// errHeld: somebody else has the lease.
-var errHeld = errors.New("somebody else has the lease")
+// errHeld: the lease is not to be had.
+var errHeld = errors.New("somebody has the lease")
 
 // leaderLease is the value of a leader's lease.
 type leaderLease struct {
@@ -22,6 +22,11 @@ type leaderLease struct {
 }
 
 // A term is one contender's share in a lease.
+//
+// A lease that expires is not simply gone. The broker decides to put a marker in its
+// place, and does so a moment later, whatever was stored and confirmed in between. So
+// nobody writes over a lease that may be expiring, not even over the own one, and who
+// has taken a lease leads only when it can be renewed.
 type term struct {
 	bus      *Bus
 	o        LeadOptions
@@ -39,11 +44,15 @@ func newTerm(b *Bus, o LeadOptions) *term {
 	return &term{bus: b, o: o, id: NewID(), key: leaseKey(leaderPrefix, o.Name)}
 }
 
-// take takes the lease when nobody has it, or this one already has. It returns [errHeld]
-// when another one has it, and [ErrUnavailable].
+// take takes the lease when nobody has it. It returns [errHeld] when somebody has it, be
+// it this one from before an outage, and [ErrUnavailable].
 func (t *term) take(ctx context.Context) error {
-	if _, err := t.look(ctx); err != nil {
+	own, err := t.look(ctx)
+	if err != nil {
 		return err
+	}
+	if own {
+		return errHeld
 	}
 	t.since = time.Now()
 	return t.write(ctx)
@@ -51,8 +60,10 @@ func (t *term) take(ctx context.Context) error {
 
 // renew renews the lease. A conflict and a write whose confirmation was lost end in
 // another look: only when the lease is still this one's it goes on. It returns
-// [errHeld] when the lease is lost, and [ErrUnavailable] when that is not known.
+// [errHeld] when the lease is lost or may be expiring, and [ErrUnavailable] when nothing
+// is known.
 func (t *term) renew(ctx context.Context) error {
+	before := t.until
 	for {
 		if !t.known {
 			own, err := t.look(ctx)
@@ -63,7 +74,11 @@ func (t *term) renew(ctx context.Context) error {
 				return errHeld // it expired, or was removed, and is anybody's
 			}
 		}
-		if err := t.write(ctx); !errors.Is(err, ErrExists) {
+		err := t.write(ctx)
+		if err == nil && time.Now().After(before) {
+			return errHeld
+		}
+		if !errors.Is(err, ErrExists) {
 			return err
 		}
 	}

@@ -93,6 +93,7 @@ func (w *bucketWatch) begin(ctx context.Context) bool {
 	if time.Since(w.failed) < time.Second {
 		return false
 	}
+	parent := ctx
 	ctx, stop := context.WithCancel(ctx) // it ends the watch, too, so it must not time out
 	impatient := time.AfterFunc(watchPatience, stop)
 	kv, err := w.bus.bucket(ctx, w.bucket)
@@ -108,7 +109,7 @@ func (w *bucketWatch) begin(ctx context.Context) bool {
 	}
 	impatient.Stop()
 	stop()
-	if w.failed.IsZero() {
+	if w.failed.IsZero() && parent.Err() == nil {
 		w.bus.log.Warn("watch a bucket", "bucket", w.bucket, "error", err)
 	}
 	w.failed = time.Now()
