@@ -15,7 +15,7 @@ func TestTwoNeverLeadAtTheSameTime(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			virtual(t, func(t *testing.T, s *bustest.Server) {
-				r := rand.New(rand.NewPCG(seed, 4)) //nolint:gosec // a script
+				r := rand.New(rand.NewPCG(seed, 4))
 				var a annals
 				all := make([]*contender, 3)
 				for i := range all {
