@@ -79,7 +79,7 @@ func advised(t testing.TB, b *bus.Bus, n int) {
 	t.Helper()
 	await(t, "the advisories", func() bool {
 		s, err := b.JetStream().Stream(t.Context(), bus.StreamAdvisories)
-		return errors.Is(err, jetstream.ErrStreamNotFound) || err == nil && s.CachedInfo().State.Msgs >= uint64(n) //nolint:gosec // small
+		return errors.Is(err, jetstream.ErrStreamNotFound) || err == nil && s.CachedInfo().State.Msgs >= uint64(n)
 	})
 }
 

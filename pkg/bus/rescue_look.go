@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -135,8 +137,8 @@ func (b *Bus) rescueGivenUp(ctx context.Context, agent string, a advisory) (Resc
 	if err != nil {
 		return Rescued{}, false, readError("read a request that was given up", err)
 	}
-	_, lane, _, err := parseRequestSubject(msg.Subject)
-	if err != nil || a.Consumer != string(lane) {
+	lane := Lane(a.Consumer)
+	if !strings.HasPrefix(msg.Subject, RequestSubject(agent, lane, "")) || !slices.Contains(Lanes(), lane) {
 		return Rescued{}, false, nil // given up by another's consumer; its lane will tell
 	}
 	r, err := b.newRescue(ctx, agent)

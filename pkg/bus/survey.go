@@ -39,7 +39,7 @@ type StreamSurvey struct {
 	MaxBytes    int64 `json:"max_bytes"`
 	DiscardOld  bool  `json:"discard_old"`
 	// Replicas should hold it. In a cluster, Leader is the server that leads it, empty
-	// when none does, and Offline names the replicas that are away or behind, sorted.
+	// when none does, and Offline names the replicas that are away or far behind, sorted.
 	Replicas  int      `json:"replicas"`
 	Clustered bool     `json:"clustered"`
 	Leader    string   `json:"leader"`
@@ -69,6 +69,7 @@ type LaneSurvey struct {
 	// was. What is not known is 0.
 	Problem string `json:"problem,omitempty"`
 
+	asked int    // questions without an answer
 	floor uint64 // its consumer has passed everything up to this sequence, see [Bus.Rescue]
 }
 
@@ -96,13 +97,14 @@ func (b *Bus) Survey(ctx context.Context) (Survey, error) {
 	s := &survey{bus: b, volley: v}
 	s.askStreams(0)
 	s.askAccount()
-	if err = v.run(ctx); err == nil {
+	err = v.run(ctx)
+	if s.failure != nil {
 		err = s.failure
 	}
-	if err != nil {
+	if s.failure != nil || s.missing > 0 {
 		return Survey{}, fmt.Errorf("survey: %w", err)
 	}
-	return s.finish(), nil
+	return s.finish(), nil // if some did not answer, all the others did
 }
 
 // surveyTimeout bounds a survey. In a cluster the broker itself waits 4 s for the
@@ -115,7 +117,9 @@ type survey struct {
 	volley *volley
 	result Survey
 	queues []*queueSurvey
-	// failure is why nothing can be told.
+	// missing is how many answers are still to come without which nothing can be told;
+	// failure is why nothing can be.
+	missing int
 	failure error
 }
 
@@ -133,7 +137,12 @@ func (s *survey) finish() Survey {
 	slices.SortFunc(s.queues, func(a, b *queueSurvey) int { return strings.Compare(a.agent, b.agent) })
 	r.Lanes = make([]LaneSurvey, 0, laneCount*len(s.queues))
 	for _, q := range s.queues {
-		r.Lanes = append(r.Lanes, q.lanes[:]...)
+		for _, l := range q.lanes {
+			if l.asked > 0 {
+				l.Problem = "the broker did not answer in time"
+			}
+			r.Lanes = append(r.Lanes, l)
+		}
 	}
 	s.bus.oldest.keep(len(r.Lanes))
 	return *r

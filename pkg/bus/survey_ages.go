@@ -68,7 +68,9 @@ func (s *survey) askAge(q *queueSurvey, l *LaneSurvey, then func(sequence uint64
 		finish(known)
 		return
 	}
+	l.asked++
 	s.volley.ask("$JS.API.DIRECT.GET."+q.state.Config.Name, nextBySubject(l.floor+1, subject), func(msg *nats.Msg) {
+		l.asked--
 		o, err := readOldest(msg)
 		switch {
 		case err == nil:

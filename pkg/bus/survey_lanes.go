@@ -44,6 +44,9 @@ type consumerState struct {
 func (s *survey) askLanes(agent string, state *streamState) {
 	q := s.addQueue(agent)
 	q.state = state
+	for i := range q.lanes {
+		q.lanes[i].asked++
+	}
 	s.volley.ask("$JS.API.CONSUMER.LIST."+state.Config.Name, nil, func(msg *nats.Msg) {
 		var list struct {
 			apiAnswer
@@ -54,6 +57,7 @@ func (s *survey) askLanes(agent string, state *streamState) {
 		err := readAnswer(msg, &list)
 		for i := range q.lanes {
 			l := &q.lanes[i]
+			l.asked--
 			name := string(l.Lane)
 			k := slices.IndexFunc(list.Consumers, func(c consumerState) bool { return c.Name == name })
 			switch {

@@ -29,9 +29,11 @@ type streamState struct {
 	Cluster *struct {
 		Leader   string `json:"leader"`
 		Replicas []struct {
-			Name    string `json:"name"`
-			Current bool   `json:"current"`
-			Offline bool   `json:"offline"`
+			Name    string        `json:"name"`
+			Current bool          `json:"current"`
+			Offline bool          `json:"offline"`
+			Silent  time.Duration `json:"active"`
+			Behind  uint64        `json:"lag"`
 		} `json:"replicas"`
 	} `json:"cluster"`
 	Created time.Time `json:"created"`
@@ -41,7 +43,9 @@ type streamState struct {
 // askStreams asks for the state of all streams, page by page.
 func (s *survey) askStreams(offset int) {
 	ask := append(strconv.AppendInt([]byte(`{"offset":`), int64(offset), 10), '}')
+	s.missing++
 	s.volley.ask("$JS.API.STREAM.LIST", ask, func(msg *nats.Msg) {
+		s.missing--
 		var page struct {
 			apiAnswer
 			Total   int               `json:"total"`
@@ -65,6 +69,13 @@ func (s *survey) askStreams(offset int) {
 		}
 	})
 }
+
+const (
+	// A replica counts as away when it was silent for so long, or is so many writes
+	// behind. Under load any replica is a few behind at any moment.
+	maxSilence = 5 * time.Second
+	maxBehind  = 1000
+)
 
 // ours reports whether a stream belongs to Genesis.
 func ours(stream string) bool {
@@ -90,7 +101,7 @@ func (s *survey) addStream(t *streamState, missing bool) {
 	if t.Cluster != nil && s.bus.nc.ConnectedClusterName() != "" {
 		out.Clustered, out.Leader = true, t.Cluster.Leader
 		for _, r := range t.Cluster.Replicas {
-			if r.Offline || !r.Current {
+			if r.Offline || !r.Current && (r.Silent > maxSilence || r.Behind > maxBehind) {
 				out.Offline = append(out.Offline, r.Name)
 			}
 		}
@@ -129,7 +140,9 @@ func (s *survey) askAccount() {
 			Storage int64 `json:"max_storage"`
 		} `json:"limits"`
 	}
+	s.missing++
 	s.volley.ask("$JS.API.INFO", nil, func(msg *nats.Msg) {
+		s.missing--
 		var account struct {
 			apiAnswer
 			usage

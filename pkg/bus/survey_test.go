@@ -1,6 +1,7 @@
 package bus_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -256,10 +257,44 @@ func TestASurveyOfASilentBrokerEnds(t *testing.T) {
 	})
 }
 
-// deafness makes connections whose other end hears nothing while it is on.
+// One queue that does not answer does not hide the others.
+func TestASurveyTellsWhatItKnowsWhenSomeDoNotAnswer(t *testing.T) {
+	virtual(t, func(t *testing.T, s *bustest.Server) {
+		backstopped(t, s)
+		deaf := &deafness{InProcessConnProvider: s.InProcess(), to: "$JS.API.CONSUMER.LIST."}
+		b, err := bus.Connect(t.Context(), bus.Options{InProcess: deaf, Extra: []nats.Option{nats.PingInterval(time.Hour)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(b.Close)
+		publish(t, b, bus.Envelope{Agent: "a"})
+		if _, err := s.Connect(t).SubscribeSync(deaf.elsewhere() + ">"); err != nil { // hears, and is silent
+			t.Fatal(err)
+		}
+		spend(t.Context(), time.Second)
+		deaf.on.Store(true)
+		got := surveyOf(t, b)
+		if q, ok := got.Stream(bus.RequestStream("a")); !ok || q.Messages != 1 {
+			t.Errorf("queue of a: got %+v, want one message", q)
+		}
+		for _, l := range bus.Lanes() {
+			if l := lane(t, got, "a", l); !strings.Contains(l.Problem, "did not answer") || l.Missing {
+				t.Errorf("lane: got %+v, want it to have a problem", l)
+			}
+		}
+		deaf.on.Store(false)
+		if l := lane(t, surveyOf(t, b), "a", bus.LaneInteractive); l.Lag != 1 || l.Problem != "" {
+			t.Errorf("lane: got %+v, want a lag of 1 and no problem", l)
+		}
+	})
+}
+
+// deafness makes connections whose other end hears nothing while it is on, or only
+// nothing that is sent to some subjects.
 type deafness struct {
 	nats.InProcessConnProvider
 	on atomic.Bool
+	to string // a prefix of those subjects; empty: all
 }
 
 func (d *deafness) InProcessConn() (net.Conn, error) {
@@ -267,14 +302,20 @@ func (d *deafness) InProcessConn() (net.Conn, error) {
 	return &deafConn{c, d}, err
 }
 
+// elsewhere is as long as the prefix.
+func (d *deafness) elsewhere() string { return strings.Repeat("x", len(d.to)-1) + "." }
+
 type deafConn struct {
 	net.Conn
 	d *deafness
 }
 
 func (c *deafConn) Write(p []byte) (int, error) {
-	if c.d.on.Load() {
+	switch {
+	case !c.d.on.Load():
+		return c.Conn.Write(p)
+	case c.d.to == "":
 		return len(p), nil
 	}
-	return c.Conn.Write(p)
+	return c.Conn.Write(bytes.ReplaceAll(p, []byte(c.d.to), []byte(c.d.elsewhere())))
 }
