@@ -38,5 +38,5 @@ func (s *Server) commandLag(data []byte) (any, error) {
 			return nil, fmt.Errorf("lag: %w", err)
 		}
 	}
-	return s.lag(c.Agent, 0), nil
+	return s.lag(c.Agent, 0)
 }

@@ -107,7 +107,7 @@ func TestAMonitorThatStartsWithoutTheBrokerServesAndFindsIt(t *testing.T) {
 	server.Restart(t)
 
 	await(t, "it leads", func() bool { return m.leading.Load() })
-	await(t, "it sees the agents", func() bool { return len(m.lag("", 0).Agents) == 3 })
+	await(t, "it sees the agents", func() bool { return len(lagged(m, "")) == 3 })
 }
 
 func TestDetailsNeedTheOperatorToken(t *testing.T) {

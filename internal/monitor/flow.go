@@ -28,9 +28,13 @@ type stage struct {
 func newFlow() *flow { return &flow{agents: map[string]stage{}} }
 
 // rates are the arrival and the service of one agent in requests a second; unknown for
-// the first survey, and after its queue was made anew. Every request in a queue's stream
+// the first survey, after its queue was made anew, and while it cannot be read. Every request in a queue's stream
 // raises its last sequence, and leaves the stream when it is settled.
 func (f *flow) rates(agent string, s bus.StreamSurvey, elapsed time.Duration) (arrival, service float64) {
+	if s.Problem != "" { // its figures are not known, and 0
+		delete(f.agents, agent)
+		return unknown, unknown
+	}
 	now := stage{arrived: s.LastSequence, settled: s.LastSequence - min(s.Messages, s.LastSequence), arrival: unknown, service: unknown}
 	before, seen := f.agents[agent]
 	if seen && elapsed > 0 && now.arrived >= before.arrived && now.settled >= before.settled {

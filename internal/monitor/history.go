@@ -1,15 +1,10 @@
 package monitor
 
-import (
-	"time"
-
-	"genesis/internal/health"
-)
+import "genesis/internal/health"
 
 // history keeps the last rounds of every agent. It is guarded by its owner.
 type history struct {
 	limit  int
-	rounds []time.Time
 	agents map[string][]health.Point
 }
 
@@ -17,12 +12,11 @@ func newHistory(limit int) *history {
 	return &history{limit: limit, agents: map[string][]health.Point{}}
 }
 
-// add keeps a round, in place of the oldest one when there are enough.
+// add keeps a round that saw the agents, in place of the oldest one when there are enough.
 func (h *history) add(s *health.Snapshot) {
-	if !s.Broker.Connected {
+	if !s.Broker.Connected || s.Broker.Problem != "" { // nobody knows which agents there are
 		return
 	}
-	h.rounds = keepLast(append(h.rounds, s.At), h.limit)
 	for name := range h.agents {
 		if _, there := s.Agents[name]; !there {
 			delete(h.agents, name)

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -9,10 +10,25 @@ import (
 	"genesis/pkg/bus"
 )
 
-// lag reports on one agent or, without a name, on all, with up to so many rounds of history.
-func (s *Server) lag(agent string, rounds int) health.LagReport {
+// What keeps a monitor from telling how much work there is.
+var (
+	errNoRound = errors.New("nothing was seen yet: come back in a moment")
+	errNoBus   = errors.New("the message bus cannot be reached: nobody can tell until it is back")
+)
+
+// lag reports on one agent or, without a name, on all, with up to so many rounds of
+// history. The error says why nobody knows; the report is empty then.
+func (s *Server) lag(agent string, rounds int) (health.LagReport, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	switch broker := s.snapshot.Broker; {
+	case s.made == 0:
+		return health.LagReport{}, errNoRound
+	case !broker.Connected:
+		return health.LagReport{}, errNoBus
+	case broker.Problem != "":
+		return health.LagReport{}, errors.New(broker.Problem)
+	}
 	states := make(map[bus.Component]health.Standing)
 	for _, standing := range s.standings() {
 		states[standing.Component] = standing
@@ -42,7 +58,7 @@ func (s *Server) lag(agent string, rounds int) health.LagReport {
 		}
 		r.Agents = append(r.Agents, l)
 	}
-	return r
+	return r, nil
 }
 
 func lanesOf(a *health.Agent) []health.LaneLag {

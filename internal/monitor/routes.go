@@ -76,10 +76,11 @@ func (s *Server) getLag(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	report := s.lag(agent, rounds)
+	report, err := s.lag(agent, rounds)
 	switch {
-	case report.At.IsZero():
-		writeProblem(w, http.StatusServiceUnavailable, "nothing was seen yet: come back in a moment")
+	case err != nil:
+		w.Header().Set("Retry-After", "5")
+		writeProblem(w, http.StatusServiceUnavailable, err.Error())
 	case agent != "" && len(report.Agents) == 0:
 		writeProblem(w, http.StatusNotFound, "there is no agent "+strconv.Quote(agent)+": GET /v1/lag lists them")
 	default:

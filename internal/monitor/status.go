@@ -90,7 +90,8 @@ type natsHealth struct {
 }
 
 func (s *Server) detailed(w http.ResponseWriter, _ *http.Request) {
-	c, report := s.checks(), s.lag("", 0)
+	c := s.checks()
+	report, _ := s.lag("", 0) // without one nats says why
 	d := detail{
 		Timestamp: time.Now().UTC(), Version: s.version, Uptime: time.Since(s.started).Seconds(), Monitor: s.name,
 		Leading: s.leading.Load(), Ready: c.Rounds && !s.draining.Load(), Components: map[string]agentHealth{},

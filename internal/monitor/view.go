@@ -14,7 +14,8 @@ const pageRounds = 100
 
 // view is what the page shows.
 func (s *Server) view() console.View {
-	o, report := s.overview(), s.lag("", pageRounds)
+	o := s.overview()
+	report, _ := s.lag("", pageRounds) // without one the page says why
 	s.mu.Lock()
 	v := console.View{
 		Status: console.State(o.Status), Message: o.Message, Since: s.since(), Watched: s.started,
