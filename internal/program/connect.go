@@ -67,11 +67,10 @@ func PrepareOnceThere(ctx context.Context, b *bus.Bus, cfg *config.Config, log *
 		case <-time.After(prepareAgain):
 		}
 	}
-	err := prepareWithin(ctx, b, cfg, log, forEver)
-	if ctx.Err() != nil {
-		return nil
+	if err := prepareWithin(ctx, b, cfg, log, forEver); ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // prepareWithin prepares the broker, again and again while it is away: it may be
