@@ -1,6 +1,9 @@
 package bus
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+)
 
 // ForgetPulls makes the pool believe that its pulls have ended while the broker still
 // holds them, as after a connection that was made anew.
@@ -17,3 +20,22 @@ func (b *Bus) VerifyWindow(ctx context.Context, agent string, size uint64) (Veri
 
 // Suspects are the agents that a Rescuer would search after a survey.
 func (r *Rescuer) Suspects(s Survey) []string { return r.suspects(s) }
+
+// ReadsAlike reads an answer of the broker quickly and by encoding/json, and reports what
+// each made of it; ok says that the quick way understood it.
+func ReadsAlike(streams bool, text []byte) (quick, slow any, ok bool) {
+	if streams {
+		return readBoth(text, new(streamPage), new(streamPage))
+	}
+	return readBoth(text, new(consumerPage), new(consumerPage))
+}
+
+func readBoth[T interface{ scan(t *jsonText) }](text []byte, quick, slow T) (any, any, bool) {
+	t := jsonText{left: text}
+	quick.scan(&t)
+	ok := !t.bad && t.next() == 0
+	if json.Unmarshal(text, slow) != nil {
+		return quick, nil, ok
+	}
+	return quick, slow, ok
+}

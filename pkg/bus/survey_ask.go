@@ -104,17 +104,30 @@ func (a *apiAnswer) failure() error {
 	return a.Error
 }
 
-// readAnswer decodes an answer of the broker's API. Errors: [ErrUnavailable].
-func readAnswer(msg *nats.Msg, answer interface{ failure() error }) error {
+// readAnswer decodes an answer of the broker's API, quickly if it can. Errors:
+// [ErrUnavailable].
+func readAnswer[T any, P interface {
+	*T
+	scan(t *jsonText)
+	failure() error
+}](msg *nats.Msg,
+) (T, error) {
+	var answer T
 	if len(msg.Data) == 0 && msg.Header.Get("Status") == "503" {
-		return readError("ask the broker", jetstream.ErrJetStreamNotEnabled)
+		return answer, readError("ask the broker", jetstream.ErrJetStreamNotEnabled)
 	}
-	err := json.Unmarshal(msg.Data, answer)
+	text := jsonText{left: msg.Data}
+	P(&answer).scan(&text)
+	var err error
+	if text.bad || text.next() != 0 {
+		answer = *new(T)
+		err = json.Unmarshal(msg.Data, &answer)
+	}
 	if err == nil {
-		err = answer.failure()
+		err = P(&answer).failure()
 	}
 	if err != nil {
-		return readError("ask the broker", err)
+		return answer, readError("ask the broker", err)
 	}
-	return nil
+	return answer, nil
 }

@@ -25,21 +25,6 @@ func (s *survey) addQueue(agent string) *queueSurvey {
 	return q
 }
 
-// consumerState is what a survey reads of a consumer.
-type consumerState struct {
-	Name      string `json:"name"`
-	Delivered struct {
-		Stream uint64 `json:"stream_seq"`
-	} `json:"delivered"`
-	AckFloor struct {
-		Stream uint64 `json:"stream_seq"`
-	} `json:"ack_floor"`
-	InFlight    uint64 `json:"num_ack_pending"`
-	Redelivered uint64 `json:"num_redelivered"`
-	Pending     uint64 `json:"num_pending"`
-	Paused      bool   `json:"paused"`
-}
-
 // askLanes asks for the consumers of a request stream.
 func (s *survey) askLanes(agent string, state *streamState) {
 	q := s.addQueue(agent)
@@ -48,13 +33,7 @@ func (s *survey) askLanes(agent string, state *streamState) {
 		q.lanes[i].asked++
 	}
 	s.volley.ask("$JS.API.CONSUMER.LIST."+state.Config.Name, nil, func(msg *nats.Msg) {
-		var list struct {
-			apiAnswer
-			Consumers []consumerState   `json:"consumers"`
-			Missing   []string          `json:"missing"`
-			Offline   map[string]string `json:"offline"`
-		}
-		err := readAnswer(msg, &list)
+		list, err := readAnswer[consumerPage](msg)
 		for i := range q.lanes {
 			l := &q.lanes[i]
 			l.asked--

@@ -9,52 +9,14 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// streamState is what a survey reads of a stream. The broker tells much more, and
-// decoding all of it is most of the work of the client library's listing.
-type streamState struct {
-	Config struct {
-		Name        string `json:"name"`
-		MaxMessages int64  `json:"max_msgs"`
-		MaxBytes    int64  `json:"max_bytes"`
-		Discard     string `json:"discard"`
-		Replicas    int    `json:"num_replicas"`
-	} `json:"config"`
-	State struct {
-		Messages      uint64    `json:"messages"`
-		Bytes         uint64    `json:"bytes"`
-		FirstSequence uint64    `json:"first_seq"`
-		LastSequence  uint64    `json:"last_seq"`
-		FirstTime     time.Time `json:"first_ts"`
-	} `json:"state"`
-	Cluster *struct {
-		Leader   string `json:"leader"`
-		Replicas []struct {
-			Name    string        `json:"name"`
-			Current bool          `json:"current"`
-			Offline bool          `json:"offline"`
-			Silent  time.Duration `json:"active"`
-			Behind  uint64        `json:"lag"`
-		} `json:"replicas"`
-	} `json:"cluster"`
-	Created time.Time `json:"created"`
-	At      time.Time `json:"ts"`
-}
-
 // askStreams asks for the state of all streams, page by page.
 func (s *survey) askStreams(offset int) {
 	ask := append(strconv.AppendInt([]byte(`{"offset":`), int64(offset), 10), '}')
 	s.missing++
 	s.volley.ask("$JS.API.STREAM.LIST", ask, func(msg *nats.Msg) {
 		s.missing--
-		var page struct {
-			apiAnswer
-			Total   int               `json:"total"`
-			Limit   int               `json:"limit"`
-			Streams []streamState     `json:"streams"`
-			Missing []string          `json:"missing"`
-			Offline map[string]string `json:"offline"`
-		}
-		if err := readAnswer(msg, &page); err != nil {
+		page, err := readAnswer[streamPage](msg)
+		if err != nil {
 			s.fail("list the streams", err)
 			return
 		}
@@ -64,7 +26,7 @@ func (s *survey) askStreams(offset int) {
 		for _, name := range page.Missing {
 			s.addMissing(name, page.Offline[name])
 		}
-		if next := offset + max(page.Limit, 1); next < page.Total {
+		if next := offset + int(max(page.Limit, 1)); next < int(page.Total) {
 			s.askStreams(next)
 		}
 	})
@@ -93,7 +55,7 @@ func (s *survey) addStream(t *streamState, missing bool) {
 		Name: t.Config.Name, Messages: t.State.Messages, Bytes: t.State.Bytes,
 		FirstSequence: t.State.FirstSequence, LastSequence: t.State.LastSequence,
 		MaxMessages: t.Config.MaxMessages, MaxBytes: t.Config.MaxBytes,
-		DiscardOld: t.Config.Discard != "new", Replicas: t.Config.Replicas,
+		DiscardOld: t.Config.Discard != "new", Replicas: int(t.Config.Replicas),
 	}
 	if t.State.Messages > 0 {
 		out.FirstTime = t.State.FirstTime
@@ -134,21 +96,11 @@ func (s *survey) addMissing(name, why string) {
 // askAccount asks what the account keeps on disk. With tiers, which a cluster's operator
 // may set for each number of replicas, the sum of their limits counts.
 func (s *survey) askAccount() {
-	type usage struct {
-		Storage int64 `json:"storage"`
-		Limits  struct {
-			Storage int64 `json:"max_storage"`
-		} `json:"limits"`
-	}
 	s.missing++
 	s.volley.ask("$JS.API.INFO", nil, func(msg *nats.Msg) {
 		s.missing--
-		var account struct {
-			apiAnswer
-			usage
-			Tiers map[string]usage `json:"tiers"`
-		}
-		if err := readAnswer(msg, &account); err != nil {
+		account, err := readAnswer[accountState](msg)
+		if err != nil {
 			s.fail("read the account", err)
 			return
 		}
