@@ -1,8 +1,12 @@
 package ctl
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,5 +73,53 @@ func TestEventsThatCannotBePrintedEndTheCommand(t *testing.T) {
 		if !errors.Is(p.err, errBroken) {
 			t.Errorf("as JSON %t: got %v, want %v", asJSON, p.err, errBroken)
 		}
+	}
+}
+
+// What is published while a follower looks back is neither missed nor told twice.
+func TestAFollowerThatBeginsInTheMiddleIsToldAllOnce(t *testing.T) {
+	s := newSystem(t, 10)
+	b, err := bus.Connect(t.Context(), bus.Options{URL: s.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	var out, errs lockedBuffer
+	var follower sync.WaitGroup
+	follower.Go(func() {
+		args := []string{"events", "--follow", "--since", "1h", "-o", "json", "--nats", s.URL()}
+		if code := Execute(ctx, args, nil, strings.NewReader(""), &out, &errs); code != 0 {
+			t.Errorf("got code %d: %s", code, errs.String())
+		}
+	})
+	var last [50]uint64 // by component: of each only so many events are kept
+	events := 0
+	for more := 50; more > 0; events++ {
+		if out.String() != "" {
+			more--
+		}
+		i := events % len(last)
+		e := event("echo-"+strconv.Itoa(i), strconv.Itoa(events)).HealthEvent
+		e.ID, e.Time = "", time.Now()
+		if last[i], err = b.PublishHealth(t.Context(), e, last[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end := `"reason":"` + strconv.Itoa(events-1) + `"`
+	await(t, "the last event", func() bool { return strings.Contains(out.String(), end) })
+	interrupt()
+	follower.Wait()
+	next := 0
+	for line := range strings.Lines(out.String()) {
+		var e bus.HealthEvent
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Data.Reason != strconv.Itoa(next) {
+			t.Fatalf("line %d: got %s (%v), want event %d", next, line, err, next)
+		}
+		next++
+	}
+	if next != events {
+		t.Errorf("got %d events, want %d", next, events)
 	}
 }
