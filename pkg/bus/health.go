@@ -154,7 +154,7 @@ func (e *HealthEvent) UnmarshalJSON(text []byte) error {
 		return err
 	}
 	if c.SpecVersion != eventVersion || !strings.HasPrefix(c.Type, eventPrefix) {
-		return errors.New("not a health event: want a CloudEvent 1.0 whose type begins with " + eventPrefix)
+		return errors.New("not a health event: want a CloudEvent 1.0 with a type of " + eventPrefix + "<state>")
 	}
 	component, err := ParseComponent(c.Subject)
 	if err != nil {
