@@ -26,24 +26,41 @@ func (s *Server) contend(ctx context.Context) error {
 // yet, the round that is due at once tells.
 func (s *Server) lead(ctx context.Context) error {
 	s.log.Info("this monitor leads")
-	s.leading.Store(true)
+	s.mu.Lock()
+	s.led = true
+	s.mu.Unlock()
 	defer func() {
-		s.leading.Store(false)
 		s.verifier.forget()
 		s.log.Info("this monitor does not lead any more")
 		s.news.ring()
 	}()
-	s.wake()
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.speak(ctx) })
 	group.Go(func() error { return s.verifier.run(ctx) })
 	group.Go(func() error { return s.rescue(ctx) })
-	if s.webhook != nil {
-		group.Go(func() error { return s.webhook.run(ctx, s.bus) })
+	return group.Wait()
+}
+
+// speak makes this monitor the one that tells of changes, until ctx ends: from when it
+// knows what was told before. The webhook is told of all that comes after.
+func (s *Server) speak(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.caught:
 	}
+	after := s.heard.Load()
+	s.leading.Store(true)
+	s.wake()
+	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		<-ctx.Done()
+		s.leading.Store(false) // at once: another one may lead before all has ended
 		return nil
 	})
+	if s.webhook != nil {
+		group.Go(func() error { return s.webhook.run(ctx, s.bus, after) })
+	}
 	return group.Wait()
 }
 
@@ -72,21 +89,25 @@ func (s *Server) standings() []health.Standing {
 func (s *Server) followLeader(ctx context.Context) error {
 	warned := ""
 	return s.bus.FollowLeader(ctx, leaderName, func(l bus.Leadership) {
+		var o health.Overview
+		readable := json.Unmarshal(l.Note, &o) == nil
+		other := l.Holder != "" && l.Holder != s.name
 		s.mu.Lock()
 		changed := s.leader.Holder != l.Holder
 		s.leader = l
+		s.leaderTells = slices.ContainsFunc(o.Components, func(c health.Ill) bool { return c.Component == health.NATS().String() })
+		if changed {
+			s.leaderWords = 0
+		}
+		s.leaderWords++
+		if other {
+			s.led = false
+		}
 		s.mu.Unlock()
 		if changed {
 			s.news.ring()
 		}
-		if l.Holder == "" || l.Holder == s.name {
-			return
-		}
-		if changed {
-			s.yieldOutage()
-		}
-		var o health.Overview
-		if err := json.Unmarshal(l.Note, &o); err != nil || o.Config == s.thresholds.Digest() || warned == l.Holder+o.Config {
+		if !other || !readable || o.Config == s.thresholds.Digest() || warned == l.Holder+o.Config {
 			return
 		}
 		warned = l.Holder + o.Config

@@ -24,7 +24,7 @@ func TestAfterTheLeaderDiesTheNextRepeatsNothingAndMissesNothing(t *testing.T) {
 	await(t, "the second knows who leads", func() bool {
 		second.mu.Lock()
 		defer second.mu.Unlock()
-		return second.leader.Holder == first.name && second.recalled.Load()
+		return second.leader.Holder == first.name && second.recalled()
 	})
 
 	first.bus.Conn().Close() // as dead as it can be within this process

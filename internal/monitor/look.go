@@ -32,8 +32,10 @@ type looker struct {
 	streams  []string            // that should be there
 	ways     map[string][]string // by agent: see health.Agent
 	users    map[string][]string // by provider: the agents with a rung of it
-	previous time.Time           // when the last survey was made
+	previous time.Time           // when the last survey was made, if there was no gap since
 	survey   bus.Survey          // the last one
+	told     time.Time           // the broker's clock when it last told the time,
+	heard    time.Time           // and this machine's
 }
 
 func newLooker(cfg *config.Config, b *bus.Bus, s *staff, t *tally, l *telemetry.Link) (*looker, error) {
@@ -71,7 +73,7 @@ func (k *looker) addWay(agent, provider string) {
 // look takes a snapshot. The error is about what is left out of it.
 func (k *looker) look(ctx context.Context) (health.Snapshot, error) {
 	now := time.Now()
-	s := health.Snapshot{At: now, Broker: k.broker(), Configured: k.cfg.AgentNames()}
+	s := health.Snapshot{At: k.clock(now), Broker: k.broker(), Configured: k.cfg.AgentNames()}
 	if !s.Broker.Connected {
 		k.blind()
 		return s, nil
@@ -89,7 +91,10 @@ func (k *looker) look(ctx context.Context) (health.Snapshot, error) {
 		return s, nil
 	}
 	k.survey = survey
-	s.At = survey.At
+	if !survey.At.IsZero() { // else there is no stream
+		k.told, k.heard = survey.At, time.Now()
+		s.At = survey.At
+	}
 	if !k.previous.IsZero() {
 		s.Elapsed = now.Sub(k.previous)
 	}
@@ -100,6 +105,15 @@ func (k *looker) look(ctx context.Context) (health.Snapshot, error) {
 	k.employ(&s)
 	problem = errors.Join(problem, k.bury(ctx, &s, survey))
 	return s, problem
+}
+
+// clock is what the broker's clock shows now, or this machine's as long as nobody heard
+// it. A step of this machine's clock does not change it.
+func (k *looker) clock(now time.Time) time.Time {
+	if k.told.IsZero() {
+		return now.UTC()
+	}
+	return k.told.Add(now.Sub(k.heard))
 }
 
 // broker is how the connection is right now.
@@ -227,7 +241,7 @@ func addBreaker(b *health.Breaker, load bus.BreakerLoad) {
 // bury counts the dead letters.
 func (k *looker) bury(ctx context.Context, s *health.Snapshot, survey bus.Survey) error {
 	at := slices.IndexFunc(survey.Streams, func(s bus.StreamSurvey) bool { return s.Name == bus.StreamDeadLetters })
-	if at < 0 {
+	if at < 0 || survey.Streams[at].Problem != "" {
 		return nil
 	}
 	err := k.tally.look(ctx, survey.Streams[at].LastSequence, survey.Streams[at].Messages)

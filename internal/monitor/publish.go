@@ -83,24 +83,34 @@ func (s *Server) follow(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	return s.bus.FollowHealth(ctx, bus.HealthFollow{Last: true, Ready: func() { s.caughtUp(ctx) }}, func(e bus.StoredHealthEvent) {
-		if e.Sequence <= last && !s.recalled.Load() {
+	s.heard.Store(last)
+	caughtUp := func() {
+		if s.recalled() {
+			s.resync(ctx) // this may be another stream than before: see below
+		} else {
+			close(s.caught)
+		}
+		s.wake()
+	}
+	return s.bus.FollowHealth(ctx, bus.HealthFollow{Last: true, Ready: caughtUp}, func(e bus.StoredHealthEvent) {
+		if e.Sequence <= last && !s.recalled() {
 			s.feed.recall(e)
 		} else {
+			s.heard.Store(e.Sequence)
 			s.feed.add(e)
 		}
 		s.commit(e)
 	})
 }
 
-// caughtUp is called when all events that are stored have been told: at first, and after
-// each interruption. Then the stream may be another one than before, whose sequences
-// begin anew and whose events do not tell of what the old one knew.
-func (s *Server) caughtUp(ctx context.Context) {
-	if s.recalled.Swap(true) {
-		s.resync(ctx)
+// recalled tells whether the states were read from the bus.
+func (s *Server) recalled() bool {
+	select {
+	case <-s.caught:
+		return true
+	default:
+		return false
 	}
-	s.wake()
 }
 
 // rememberAge is how old the events are that a monitor shows from before its start.
@@ -136,7 +146,8 @@ func (s *Server) rememberOnce(ctx context.Context) (last uint64, err error) {
 }
 
 // resync reads the states anew: another monitor was faster, or somebody has removed
-// events. States that were committed meanwhile may be newer than what was read: then it
+// events or the whole stream, so that sequences begin anew and the new events do not tell
+// of what the old ones did. States that were committed meanwhile may be newer than what was read: then it
 // reads once more.
 func (s *Server) resync(ctx context.Context) {
 	for {
@@ -152,6 +163,7 @@ func (s *Server) resync(ctx context.Context) {
 		same := s.commits == before
 		if same {
 			s.watch.Restore(states)
+			s.reconsider()
 		}
 		s.mu.Unlock()
 		if same {

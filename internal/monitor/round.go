@@ -11,6 +11,9 @@ import (
 // minRound is the least time between two rounds, however much happens.
 const minRound = 500 * time.Millisecond
 
+// blindPatience bounds the publishing while the broker seems to be of no use.
+const blindPatience = 2 * time.Second
+
 // watchRounds makes a round now, one every interval, and one when something happened
 // that cannot wait so long: the connection or a worker came or went, or the lead was
 // taken over.
@@ -59,23 +62,31 @@ func (s *Server) round(ctx context.Context) {
 	s.made++
 	s.history.add(&seen)
 	changes := s.watch.Observe(judged)
-	lead := s.leading.Load() && s.recalled.Load()
-	if lead {
-		s.ledAt = time.Now()
-	}
 	s.mu.Unlock()
-	switch {
-	case !seen.Broker.Connected:
-		s.tellOutage(changes)
-	case lead:
-		s.publish(ctx, changes)
-		if seen.Broker.Problem == "" {
-			s.offer(s.looker.survey)
-		}
-	}
+	s.tell(ctx, judged.Blind, changes)
 	s.metrics.rounds.Inc()
 	s.metrics.seconds.Observe(time.Since(began).Seconds())
 	s.news.ring()
+}
+
+// tell tells of what changed: the monitor that leads on the bus, and every monitor of an
+// outage, in which nobody can lead.
+func (s *Server) tell(ctx context.Context, blind bool, changes []health.Change) {
+	lead := s.leading.Load()
+	switch {
+	case blind:
+		s.tellOutage(changes)
+		if lead && s.bus.Connected() { // perhaps it is of some use
+			ctx, cancel := context.WithTimeout(ctx, blindPatience)
+			defer cancel()
+			s.publishOutage(ctx)
+		}
+	case lead:
+		s.publish(ctx, changes)
+		s.offer(s.looker.survey)
+	default:
+		s.yieldOutage()
+	}
 }
 
 // linkChanged makes a round due when the connection was made or lost. A look that waits for
@@ -95,6 +106,7 @@ func (s *Server) commit(e bus.StoredHealthEvent) {
 	s.mu.Lock()
 	s.watch.Commit(e)
 	s.commits++
+	s.reconsider()
 	s.mu.Unlock()
 	s.news.ring()
 }

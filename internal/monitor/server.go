@@ -70,7 +70,8 @@ type Server struct {
 	news     bell                 // rings when there is something new to show
 	leading  atomic.Bool
 	draining atomic.Bool
-	recalled atomic.Bool // the states were read from the bus
+	caught   chan struct{} // closed when all events that were stored at the start have been heard
+	heard    atomic.Uint64 // the sequence of the last event
 	listener net.Listener
 
 	mu       sync.Mutex
@@ -81,9 +82,13 @@ type Server struct {
 	made     int       // rounds
 	looked   time.Time // when the last round ended, by this machine's clock
 	history  *history
-	leader   bus.Leadership
-	outage   *outage   // nil: none, or none that the bus does not know
-	ledAt    time.Time // when this monitor led last
+
+	leader      bus.Leadership
+	leaderWords int     // how often it was heard, once a second
+	leaderTells bool    // of an outage of the broker
+	led         bool    // this monitor led last, as far as it knows
+	outage      *outage // nil: none, or none that the bus does not know
+	yielded     int     // outages that were none
 }
 
 // New checks everything and binds the listener. The broker need not be there. Call Run,
@@ -98,7 +103,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		cfg: o.Config, bus: o.Bus, version: o.Version, token: o.OperatorToken, name: replicaName(), started: time.Now(),
 		thresholds: o.Config.Monitor.HealthThresholds(), resources: telemetry.NewResources(o.DataDir), feed: newFeed(),
-		due: make(chan struct{}, 1), surveys: make(chan bus.Survey, 1), urgent: make(chan bus.HealthEvent, maxPosted), history: newHistory(o.Config.Monitor.History),
+		due: make(chan struct{}, 1), caught: make(chan struct{}), surveys: make(chan bus.Survey, 1), urgent: make(chan bus.HealthEvent, maxPosted), history: newHistory(o.Config.Monitor.History),
 	}
 	s.log = o.Log.With("monitor", s.name)
 	s.watch = health.NewWatch(s.thresholds)

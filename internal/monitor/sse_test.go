@@ -53,7 +53,7 @@ func TestEventsAreStreamedAndResumed(t *testing.T) {
 	server, cfg := bustest.Start(t), testConfig()
 	b := connect(t, server, cfg)
 	m := start(t, server.URL(), cfg)
-	await(t, "it follows the events", m.recalled.Load)
+	await(t, "it follows the events", m.recalled)
 	other := bus.Component{Kind: bus.KindDependency, Name: "elsewhere"}
 	publish := func(state, previous bus.HealthState, after uint64) uint64 {
 		t.Helper()

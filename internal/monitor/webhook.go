@@ -58,10 +58,11 @@ func newWebhook(c config.Webhook, operation *telemetry.Operation, count func(out
 	}, nil
 }
 
-// run posts what is in the stream until ctx ends.
-func (w *webhook) run(ctx context.Context, b *bus.Bus) error {
+// run posts what is in the stream until ctx ends. after is what comes before all that the
+// webhook wants to be told of, should it be its first time.
+func (w *webhook) run(ctx context.Context, b *bus.Bus, after uint64) error {
 	defer w.client.CloseIdleConnections()
-	return b.DeliverHealth(ctx, webhookName, func(ctx context.Context, d bus.HealthDelivery) error {
+	return b.DeliverHealth(ctx, webhookName, after, func(ctx context.Context, d bus.HealthDelivery) error {
 		if d.Waiting > uint64(max(w.c.Queue, 0)) {
 			w.count(webhookDropped)
 			return fmt.Errorf("%d events wait, more than webhook.queue allows: the oldest are dropped", d.Waiting)

@@ -59,6 +59,17 @@ func (r *receiver) told() []string {
 	return all
 }
 
+// distinct are the ids of the events.
+func (r *receiver) distinct() map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ids := map[string]bool{}
+	for _, e := range r.events {
+		ids[e.ID] = true
+	}
+	return ids
+}
+
 func hooked(url string) func(*config.Config) {
 	return func(c *config.Config) {
 		c.Monitor.Webhook.URL, c.Monitor.Webhook.Headers = url, map[string]string{"X-Team": "a"}

@@ -30,50 +30,82 @@ type HealthDelivery struct {
 // DeliverHealth hands health events to deliver, one at a time and in order, until ctx
 // ends; then it returns nil. Where it stands is kept on the broker under name, so that
 // whoever calls it next goes on there: an event is delivered at least once, and again
-// when its deliverer died before it was done. The first one ever begins with new events.
-// An error of deliver that comes with the end of ctx leaves the event to the next; any
-// other error is logged, and the event counts as delivered.
+// when its deliverer died before it was done. The first one ever begins after that
+// sequence, the caller's last event from before it wanted to deliver any. An error of
+// deliver that comes with the end of ctx leaves the event to the next; any other error is
+// logged, and the event counts as delivered.
 //
 // Only one caller of a name at a time gets events. It waits for a broker that is away.
-func (b *Bus) DeliverHealth(ctx context.Context, name string, deliver func(context.Context, HealthDelivery) error) error {
+func (b *Bus) DeliverHealth(ctx context.Context, name string, after uint64, deliver func(context.Context, HealthDelivery) error) error {
 	for ctx.Err() == nil {
-		err := b.deliverSome(ctx, name, deliver)
-		if err != nil && ctx.Err() == nil {
+		if err := b.deliverSome(ctx, name, after, deliver); err != nil && ctx.Err() == nil {
 			b.log.Debug("deliver health events", "name", name, "error", err)
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(deliverPause):
-		}
+		pause(ctx, deliverPause)
 	}
 	return nil
 }
 
 // deliverSome delivers until something fails.
-func (b *Bus) deliverSome(ctx context.Context, name string, deliver func(context.Context, HealthDelivery) error) error {
-	making, cancel := context.WithTimeout(ctx, deliverPatience)
-	defer cancel()
-	c, err := b.js.CreateOrUpdateConsumer(making, StreamHealth, jetstream.ConsumerConfig{
-		Durable: name, Description: "Genesis: health events for the " + name,
-		DeliverPolicy: jetstream.DeliverNewPolicy, AckPolicy: jetstream.AckExplicitPolicy,
-		AckWait: deliverAckWait, MaxAckPending: 1, MaxDeliver: -1, InactiveThreshold: deliverForgets,
-	})
+func (b *Bus) deliverSome(ctx context.Context, name string, after uint64, deliver func(context.Context, HealthDelivery) error) error {
+	c, err := b.deliverer(ctx, name, after)
 	if err != nil {
-		return readError("create the consumer "+name, err)
+		return err
 	}
 	for ctx.Err() == nil {
-		batch, err := c.Fetch(1, jetstream.FetchMaxWait(deliverWait))
-		if err != nil {
-			return readError("fetch", err)
+		if err := b.deliverNext(ctx, c, deliver); err != nil {
+			return err
 		}
-		for msg := range batch.Messages() {
-			if err := b.deliverOne(ctx, msg, deliver); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// deliverer is the consumer that stands where the last one of that name had come to, or
+// after a sequence. A stream that has not come so far is another one than the caller's,
+// and all in it is new.
+func (b *Bus) deliverer(ctx context.Context, name string, after uint64) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithTimeout(ctx, deliverPatience)
+	defer cancel()
+	op := "create the consumer " + name
+	stream, err := b.js.Stream(ctx, StreamHealth)
+	if err != nil {
+		return nil, readError(op, err)
+	}
+	c, err := stream.Consumer(ctx, name)
+	switch {
+	case err == nil:
+		return c, nil
+	case !errors.Is(err, jetstream.ErrConsumerNotFound):
+		return nil, readError(op, err)
+	}
+	if stream.CachedInfo().State.LastSeq < after {
+		after = 0
+	}
+	if c, err = stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		Durable: name, Description: "Genesis: health events for the " + name,
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1, AckPolicy: jetstream.AckExplicitPolicy,
+		AckWait: deliverAckWait, MaxAckPending: 1, MaxDeliver: -1, InactiveThreshold: deliverForgets,
+	}); err != nil {
+		return nil, readError(op, err)
+	}
+	return c, nil
+}
+
+// deliverNext delivers the next event, if one comes soon.
+func (b *Bus) deliverNext(ctx context.Context, c jetstream.Consumer, deliver func(context.Context, HealthDelivery) error) error {
+	wait, cancel := context.WithTimeout(ctx, deliverWait)
+	defer cancel()
+	batch, err := c.Fetch(1, jetstream.FetchContext(wait))
+	if err != nil {
+		return readError("fetch", err)
+	}
+	for msg := range batch.Messages() {
+		if err := b.deliverOne(ctx, msg, deliver); err != nil {
+			return err
 		}
-		if err := batch.Error(); err != nil {
-			return readError("fetch", err)
-		}
+	}
+	if err := batch.Error(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return readError("fetch", err)
 	}
 	return nil
 }
