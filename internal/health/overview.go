@@ -70,6 +70,8 @@ func NewOverview(standings []Standing, round time.Time, interval time.Duration, 
 	o.Message = message(ill)
 	if slices.ContainsFunc(ill, Standing.hurts) {
 		o.Status, o.EstimatedRecovery = StatusDegraded, lastRecovery(ill)
+	} else {
+		o.Message = "all agents are served; " + o.Message
 	}
 	for _, s := range ill {
 		o.AffectedServices = append(o.AffectedServices, s.Affects...)

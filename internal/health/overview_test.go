@@ -120,7 +120,7 @@ func TestAnOverviewIsOfWhatAWatchStandsBy(t *testing.T) {
 
 func TestALostWorkerWhoseAgentsAreServedIsNoHarm(t *testing.T) {
 	alone := NewOverview([]Standing{ill("worker/w1", bus.StateUnhealthy, 0)}, noon(), time.Second, "abc")
-	if alone.Status != StatusHealthy || len(alone.Components) != 1 || alone.Message != "worker w1 is unhealthy: because of w1" {
+	if alone.Status != StatusHealthy || len(alone.Components) != 1 || alone.Message != "all agents are served; worker w1 is unhealthy: because of w1" {
 		t.Errorf("the agents are served: got %s, %q and %d components, want healthy, the worker named", alone.Status, alone.Message, len(alone.Components))
 	}
 	missed := NewOverview([]Standing{ill("worker/w1", bus.StateUnhealthy, 0, "echo")}, noon(), time.Second, "abc")

@@ -44,17 +44,14 @@ func ConnectLater(ctx context.Context, name string, cfg *config.Config, log *slo
 }
 
 func options(name string, cfg *config.Config, log *slog.Logger, inProcess nats.InProcessConnProvider) bus.Options {
-	o := bus.Options{
+	return bus.Options{
+		URL:         cfg.NATS.Address(), // for people, when inProcess is not nil
 		Name:        "genesis-" + name,
 		Credentials: cfg.NATS.Credentials,
 		InProcess:   inProcess,
 		GroupCommit: cfg.NATS.Durability == config.DurabilityStrict,
 		Logger:      log,
 	}
-	if inProcess == nil {
-		o.URL = cfg.NATS.Address()
-	}
-	return o
 }
 
 // PrepareOnceThere prepares the broker as soon as it is there, however long that takes.
