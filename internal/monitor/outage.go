@@ -80,6 +80,7 @@ func (s *Server) tellHere(e bus.HealthEvent, post bool) {
 
 // postUrgent posts what cannot wait for the bus, until ctx ends.
 func (s *Server) postUrgent(ctx context.Context) error {
+	defer s.webhook.client.CloseIdleConnections()
 	for {
 		select {
 		case <-ctx.Done():

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -20,7 +23,7 @@ import (
 // webhookName is what the broker keeps the webhook's place under.
 const webhookName = "webhook"
 
-// maxPosted is how many events are remembered that were posted while the broker was away.
+// maxPosted is how many events are remembered that were posted before they were stored.
 const maxPosted = 100
 
 // A webhook posts health events to a URL, as the CloudEvents that they are. It is fed
@@ -29,13 +32,21 @@ const maxPosted = 100
 // is posted at once. Events may come twice; their id tells.
 type webhook struct {
 	c         config.Webhook
+	host      string // of the URL: the rest may be secret
 	client    *http.Client
 	retry     *resilience.Retry
 	operation *telemetry.Operation
 	count     func(outcome string)
 
-	mu     sync.Mutex
-	posted []string // ids of events that were posted before they were stored
+	mu    sync.Mutex
+	early []*early
+}
+
+// An early event is posted before it is stored.
+type early struct {
+	id     string
+	done   chan struct{}
+	posted bool // once done: it was
 }
 
 // Outcomes of a delivery.
@@ -52,10 +63,16 @@ func newWebhook(c config.Webhook, operation *telemetry.Operation, count func(out
 	if err != nil {
 		return nil, fmt.Errorf("webhook: %w", err)
 	}
-	return &webhook{
-		c: c, client: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone(), Timeout: c.Timeout.Std()},
-		retry: retry, operation: operation, count: count,
-	}, nil
+	to, err := url.Parse(c.URL)
+	if err != nil {
+		return nil, errors.New("webhook: monitor.webhook.url is no URL") // which may hold a password
+	}
+	client := &http.Client{
+		Transport: http.DefaultTransport.(*http.Transport).Clone(), Timeout: c.Timeout.Std(),
+		// It would make a get of a post, and take the headers to somebody else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return &webhook{c: c, host: to.Host, client: client, retry: retry, operation: operation, count: count}, nil
 }
 
 // run posts what is in the stream until ctx ends. after is what comes before all that the
@@ -67,7 +84,7 @@ func (w *webhook) run(ctx context.Context, b *bus.Bus, after uint64) error {
 			w.count(webhookDropped)
 			return fmt.Errorf("%d events wait, more than webhook.queue allows: the oldest are dropped", d.Waiting)
 		}
-		if w.was(d.ID) {
+		if w.was(ctx, d.ID) {
 			return nil
 		}
 		return w.post(ctx, d.HealthEvent)
@@ -75,23 +92,35 @@ func (w *webhook) run(ctx context.Context, b *bus.Bus, after uint64) error {
 }
 
 // ahead posts an event that cannot be stored now.
-func (w *webhook) ahead(ctx context.Context, e bus.HealthEvent) error {
+func (w *webhook) ahead(ctx context.Context, event bus.HealthEvent) error {
+	e := &early{id: event.ID, done: make(chan struct{})}
 	w.mu.Lock()
-	w.posted = keepLast(append(w.posted, e.ID), maxPosted)
+	w.early = keepLast(append(w.early, e), maxPosted)
 	w.mu.Unlock()
-	return w.post(ctx, e)
+	defer close(e.done)
+	err := w.post(ctx, event)
+	e.posted = err == nil
+	return err
 }
 
-// was reports whether an event was posted ahead.
-func (w *webhook) was(id string) bool {
+// was reports whether an event was posted ahead. While that is being tried, it waits.
+func (w *webhook) was(ctx context.Context, id string) bool {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, posted := range w.posted {
-		if posted == id {
-			return true
-		}
+	at := slices.IndexFunc(w.early, func(e *early) bool { return e.id == id })
+	var e *early
+	if at >= 0 {
+		e = w.early[at]
 	}
-	return false
+	w.mu.Unlock()
+	if e == nil {
+		return false
+	}
+	select {
+	case <-e.done:
+		return e.posted
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func (w *webhook) post(ctx context.Context, e bus.HealthEvent) error {
@@ -114,7 +143,7 @@ func (w *webhook) post(ctx context.Context, e bus.HealthEvent) error {
 func (w *webhook) send(ctx context.Context, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.c.URL, bytes.NewReader(body))
 	if err != nil {
-		return resilience.Permanent(err)
+		return resilience.Permanent(w.without(err))
 	}
 	for name, value := range w.c.Headers {
 		req.Header.Set(name, value)
@@ -122,7 +151,7 @@ func (w *webhook) send(ctx context.Context, body []byte) error {
 	req.Header.Set("Content-Type", bus.ContentTypeEvent)
 	resp, err := w.client.Do(req)
 	if err != nil {
-		return err
+		return w.without(err)
 	}
 	defer func() { _ = resp.Body.Close() }()                      // it was read
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
@@ -140,4 +169,13 @@ func (w *webhook) send(ctx context.Context, body []byte) error {
 	default:
 		return fmt.Errorf("the webhook answers %s", resp.Status)
 	}
+}
+
+// without is an error of the client without the URL, whose path and query may be secret.
+func (w *webhook) without(err error) error {
+	var whole *url.Error
+	if errors.As(err, &whole) {
+		err = whole.Err
+	}
+	return fmt.Errorf("post to %s: %w", w.host, err)
 }

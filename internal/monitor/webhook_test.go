@@ -1,10 +1,13 @@
 package monitor
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -131,5 +134,159 @@ func TestAWebhookThatRefusesForGoodIsNotAskedAgain(t *testing.T) {
 	defer hook.mu.Unlock()
 	if len(hook.status) != 1 {
 		t.Errorf("refusals left: got %d, want 1: it was asked again", len(hook.status))
+	}
+}
+
+// hook makes a webhook that tries once, and its metrics.
+func hook(t *testing.T, cfg *config.Config) (*webhook, *metrics) {
+	t.Helper()
+	cfg.Monitor.Webhook.MaxAttempts = 1
+	m := newMetrics("1.2.3")
+	w, err := newWebhook(cfg.Monitor.Webhook, operation(m), m.posted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.client.CloseIdleConnections)
+	return w, m
+}
+
+// posts runs a webhook from the first event on, until the test ends.
+func posts(t *testing.T, w *webhook, b *bus.Bus) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := w.run(ctx, b, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
+}
+
+func TestAWebhooksSecretsAreNotLogged(t *testing.T) {
+	t.Parallel()
+	closed := httptest.NewServer(http.NotFoundHandler())
+	address := strings.TrimPrefix(closed.URL, "http://")
+	closed.Close()
+	w, _ := hook(t, testConfig(hooked("http://user:pa55word@"+address+"/services/t0ken?key=k3y")))
+	err := w.post(t.Context(), bus.HealthEvent{ID: "1", Component: agentEcho, Data: bus.HealthData{State: bus.StateDegraded}})
+	if err == nil {
+		t.Fatal("nobody listens: got no error, want one")
+	}
+	for _, secret := range []string{"pa55word", "t0ken", "k3y"} {
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("the error, which is logged: got %q, want it without %s", err, secret)
+		}
+	}
+	if !strings.Contains(err.Error(), address) {
+		t.Errorf("the error: got %q, want it to name %s", err, address)
+	}
+}
+
+// A redirect would turn the post into a get, and take the headers to somebody else.
+func TestAWebhookFollowsNobodyElsewhere(t *testing.T) {
+	t.Parallel()
+	other := receive(t)
+	elsewhere := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusFound))
+	t.Cleanup(elsewhere.Close)
+	w, _ := hook(t, testConfig(hooked(elsewhere.URL)))
+	if err := w.post(t.Context(), bus.HealthEvent{ID: "1", Component: agentEcho, Data: bus.HealthData{State: bus.StateDegraded}}); err == nil {
+		t.Error("a redirect: got no error, want one: the event was not delivered")
+	}
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	if len(other.events)+len(other.bad) > 0 {
+		t.Errorf("the other one: got %v and %q, want nothing", other.events, other.bad)
+	}
+}
+
+func TestWhatCouldNotBePostedAheadIsPostedFromTheStream(t *testing.T) {
+	t.Parallel()
+	server, other := bustest.Start(t), receive(t, http.StatusInternalServerError)
+	cfg := testConfig(hooked(other.URL))
+	b := connect(t, server, cfg)
+	w, _ := hook(t, cfg)
+	publish := func(id string, after uint64) uint64 {
+		t.Helper()
+		sequence, err := b.PublishHealth(t.Context(), bus.HealthEvent{ID: id, Component: natsItself, Data: bus.HealthData{State: bus.StateUnhealthy}}, after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sequence
+	}
+	if err := w.ahead(t.Context(), bus.HealthEvent{ID: "failed", Component: natsItself, Data: bus.HealthData{State: bus.StateUnhealthy}}); err == nil {
+		t.Fatal("the first post: got no error, want one")
+	}
+	if err := w.ahead(t.Context(), bus.HealthEvent{ID: "posted", Component: natsItself, Data: bus.HealthData{State: bus.StateUnhealthy}}); err != nil {
+		t.Fatal(err)
+	}
+	publish("last", publish("posted", publish("failed", 0)))
+	posts(t, w, b)
+	ids := func() (all []string) {
+		other.mu.Lock()
+		defer other.mu.Unlock()
+		for _, e := range other.events {
+			all = append(all, e.ID)
+		}
+		return all
+	}
+	await(t, "the last was posted", func() bool { return slices.Contains(ids(), "last") })
+	if got, want := ids(), []string{"posted", "failed", "last"}; !slices.Equal(got, want) {
+		t.Errorf("posted: got %q, want %q", got, want)
+	}
+}
+
+func TestTheOldestEventsGiveWayWhenTooManyWait(t *testing.T) {
+	t.Parallel()
+	server, other := bustest.Start(t), receive(t)
+	cfg := testConfig(hooked(other.URL), func(c *config.Config) { c.Monitor.Webhook.Queue = 3 })
+	b := connect(t, server, cfg)
+	last := uint64(0)
+	for i := range 10 {
+		var err error
+		if last, err = b.PublishHealth(t.Context(), bus.HealthEvent{ID: string(rune('0' + i)), Component: agentEcho, Data: bus.HealthData{State: bus.StateDegraded}}, last); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w, m := hook(t, cfg)
+	posts(t, w, b)
+	await(t, "the newest were posted", func() bool { return len(other.told()) == 4 })
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	if got := other.events[0].ID; got != "6" {
+		t.Errorf("the first one posted: got %s, want 6: three wait behind it", got)
+	}
+	for _, want := range []string{"genesis_webhook_dropped_total 6", `genesis_webhook_deliveries_total{outcome="failed"} 0`} {
+		if got := scrape(t, m); !containsLine(got, want) {
+			t.Errorf("metrics: got %s, want %s", got, want)
+		}
+	}
+}
+
+func TestAPostThatIsCutOffIsNoFailure(t *testing.T) {
+	t.Parallel()
+	began, end := make(chan struct{}), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(began)
+		<-end
+	}))
+	t.Cleanup(slow.Close)
+	defer close(end)
+	w, m := hook(t, testConfig(hooked(slow.URL)))
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	running.Go(func() {
+		<-began
+		cancel() // the lease is lost
+	})
+	if err := w.post(ctx, bus.HealthEvent{ID: "1", Component: agentEcho, Data: bus.HealthData{State: bus.StateDegraded}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was cut off", err)
+	}
+	if got, want := scrape(t, m), `genesis_webhook_deliveries_total{outcome="failed"} 0`; !containsLine(got, want) {
+		t.Errorf("metrics: got %s, want %s: the next leader delivers it", got, want)
 	}
 }
