@@ -19,6 +19,9 @@ import (
 // lookPatience bounds one look at everything.
 const lookPatience = 8 * time.Second
 
+// tallyPatience bounds the reading of dead letters in one look.
+const tallyPatience = 2 * time.Second
+
 // A looker makes the snapshots: from one survey of the broker, the leases of the workers,
 // the tally of the dead letters, and what the configuration says there should be.
 type looker struct {
@@ -244,7 +247,9 @@ func (k *looker) bury(ctx context.Context, s *health.Snapshot, survey bus.Survey
 	if at < 0 || survey.Streams[at].Problem != "" {
 		return nil
 	}
-	err := k.tally.look(ctx, survey.Streams[at].LastSequence, survey.Streams[at].Messages)
+	ctx, cancel := context.WithTimeout(ctx, tallyPatience)
+	defer cancel()
+	err := k.tally.look(ctx, s.At, survey.Streams[at].LastSequence, survey.Streams[at].Messages)
 	kept, lately := k.tally.of()
 	for _, name := range slices.Collect(maps.Keys(s.Agents)) {
 		a := s.Agents[name]

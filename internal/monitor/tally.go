@@ -32,13 +32,15 @@ type Group struct {
 
 // tally counts the dead letters by agent and by cause. While they only become more, it
 // reads those that are new; when some were removed, it reads all of them anew, and not
-// more often than a twentieth of the time allows.
+// more often than a twentieth of the time allows. What one look has no time for, the next
+// goes on with.
 type tally struct {
 	bus *bus.Bus
 
 	// Of the reading, which one goroutine does.
-	last, kept uint64 // of the stream, at the last reading
-	read       bool
+	last, kept uint64 // of the stream, as far as it was read
+	read       bool   // all of it was, once
+	next       *tally // all of them anew, as far as it has come; nil: nobody reads them
 	cost       time.Duration
 	begun      time.Time
 
@@ -48,7 +50,7 @@ type tally struct {
 	recent []death
 }
 
-// A death is a dead letter of the last minute.
+// A death is a dead letter of the last minute, by this machine's clock that does not jump.
 type death struct {
 	agent string
 	at    time.Time
@@ -59,58 +61,75 @@ func newTally(b *bus.Bus) *tally {
 }
 
 // look brings the tally up to date with a stream whose last sequence and number of
-// messages are given.
-func (t *tally) look(ctx context.Context, last, kept uint64) error {
+// messages are given, at that time by the broker's clock. It is no error when ctx leaves
+// too little time for all of them.
+func (t *tally) look(ctx context.Context, at time.Time, last, kept uint64) error {
+	var err error
 	switch {
+	case t.next != nil && last >= t.next.last:
+		err = t.anew(ctx, at, last, kept)
 	case t.read && last == t.last && kept == t.kept:
-		return nil
 	case t.read && last > t.last && kept-t.kept == last-t.last:
-		return t.more(ctx, last, kept)
+		if err = t.more(ctx, last, func(*bus.DeadLetter) (time.Time, bool) { return time.Now(), true }); err == nil {
+			t.last, t.kept = last, kept
+		}
 	case t.read && time.Since(t.begun) < rescanShare*t.cost:
+	default:
+		t.next, t.cost, t.begun = newTally(t.bus), 0, time.Now()
+		err = t.anew(ctx, at, last, kept)
+	}
+	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
 		return nil
 	}
-	return t.anew(ctx, last, kept)
+	return err
 }
 
-func (t *tally) more(ctx context.Context, last, kept uint64) error {
+// more reads the dead letters after those that it knows. died tells when one died, if
+// that was in the last minute.
+func (t *tally) more(ctx context.Context, last uint64, died func(*bus.DeadLetter) (time.Time, bool)) error {
 	for letter, err := range t.bus.DeadLetters(ctx, bus.DeadLetterFilter{AfterSequence: t.last}) {
 		if err != nil {
-			t.read = false // some of them are counted
 			return err
 		}
-		if letter.Sequence <= last {
-			t.count(&letter)
+		if letter.Sequence > last {
+			break
 		}
+		at, recent := died(&letter)
+		t.count(&letter, at, recent)
+		t.last = letter.Sequence
+		t.kept++
 	}
-	t.last, t.kept = last, kept
 	return nil
 }
 
-func (t *tally) anew(ctx context.Context, last, kept uint64) error {
-	fresh := newTally(t.bus)
-	t.begun = time.Now()
-	for letter, err := range t.bus.DeadLetters(ctx, bus.DeadLetterFilter{}) {
-		if err != nil {
-			return err
+// anew reads all of them, or goes on with it. One that came since the last look is new,
+// whatever the clocks say; at the start only they can tell.
+func (t *tally) anew(ctx context.Context, at time.Time, last, kept uint64) error {
+	began := time.Now()
+	err := t.next.more(ctx, last, func(letter *bus.DeadLetter) (time.Time, bool) {
+		if t.read {
+			return time.Now(), letter.Sequence > t.last
 		}
-		if letter.Sequence <= last {
-			fresh.count(&letter)
-		}
+		age := max(at.Sub(letter.Last), 0)
+		return time.Now().Add(-age), age < time.Minute
+	})
+	t.cost += time.Since(began)
+	if err != nil {
+		return err
 	}
-	t.cost = time.Since(t.begun)
-	t.last, t.kept, t.read = last, kept, true
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.counts, t.groups, t.recent = fresh.counts, fresh.groups, fresh.recent
+	t.counts, t.groups, t.recent = t.next.counts, t.next.groups, append(t.recent, t.next.recent...)
+	t.last, t.kept, t.read, t.next = last, kept, true, nil
 	return nil
 }
 
-func (t *tally) count(letter *bus.DeadLetter) {
+func (t *tally) count(letter *bus.DeadLetter, died time.Time, recent bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.counts[letter.Agent]++
-	if time.Since(letter.Last) < time.Minute && len(t.recent) < maxRecent {
-		t.recent = append(t.recent, death{letter.Agent, letter.Last})
+	if recent && len(t.recent) < maxRecent {
+		t.recent = append(t.recent, death{letter.Agent, died})
 	}
 	g := t.groups[letter.Fingerprint]
 	if g == nil {
