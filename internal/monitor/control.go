@@ -10,25 +10,29 @@ import (
 	"genesis/pkg/bus"
 )
 
-// serveControl takes commands while the broker is there, until ctx ends.
+// serveControl takes commands from when the broker is there until ctx ends.
 func (s *Server) serveControl(ctx context.Context) error {
-	for !s.bus.Connected() {
+	for logged := false; ; {
+		if s.bus.Connected() {
+			control, err := s.bus.ServeControl(bus.ComponentMonitor, s.version, map[string]bus.ControlFunc{bus.CommandLag: s.commandLag})
+			if err == nil {
+				<-ctx.Done()
+				if err := control.Close(); err != nil {
+					s.log.Debug("stop serving commands", "error", err)
+				}
+				return nil
+			}
+			if !logged {
+				logged = true
+				s.log.Error("commands cannot be taken", "error", err)
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(time.Second):
 		}
 	}
-	control, err := s.bus.ServeControl(bus.ComponentMonitor, s.version, map[string]bus.ControlFunc{bus.CommandLag: s.commandLag})
-	if err != nil {
-		s.log.Error("commands cannot be taken", "error", err)
-		return nil
-	}
-	<-ctx.Done()
-	if err := control.Close(); err != nil {
-		s.log.Debug("stop serving commands", "error", err)
-	}
-	return nil
 }
 
 func (s *Server) commandLag(data []byte) (any, error) {

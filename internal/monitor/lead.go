@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -64,11 +65,17 @@ func (s *Server) speak(ctx context.Context) error {
 	return group.Wait()
 }
 
-// overview is what the leader's lease says.
+// overview is what the leader's lease says. Before the states were read from the bus,
+// nobody knows them.
 func (s *Server) overview() health.Overview {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return health.NewOverview(s.standings(), s.looked, s.interval(), s.thresholds.Digest())
+	o := health.NewOverview(s.standings(), s.looked, s.interval(), s.thresholds.Digest())
+	if !s.recalled() && s.outage == nil {
+		o.Round, o.Status, o.AffectedServices = time.Time{}, health.StatusDegraded, []string{bus.ComponentMonitor}
+		o.Message = "it is not known yet how the components are: this monitor has not read that from the message bus"
+	}
+	return o
 }
 
 // standings are the states of all components that were ever told of, the outage

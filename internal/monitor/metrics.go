@@ -5,6 +5,7 @@ import (
 
 	"genesis/internal/health"
 	"genesis/internal/telemetry"
+	"genesis/pkg/bus"
 )
 
 // metrics are those of one monitor. What they tell of the system is from the last round,
@@ -116,6 +117,9 @@ func (p *picture) Collect(ch chan<- prometheus.Metric) {
 	defer s.mu.Unlock()
 	p.collectLedger(ch, s)
 	for _, known := range s.standings() {
+		if known.Component.Kind == bus.KindWorker && known.State == bus.StateHealthy {
+			continue // it is forgotten: there is no end of names of workers
+		}
 		p.state.set(ch, float64(known.State.Rank()), string(known.Component.Kind), known.Component.Name)
 	}
 	if !s.snapshot.Broker.Connected {

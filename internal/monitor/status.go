@@ -77,11 +77,38 @@ type agentHealth struct {
 }
 
 type infrastructure struct {
-	NATS      natsHealth               `json:"nats"`
-	Breakers  []BreakerView            `json:"circuit_breakers"`
-	Resources telemetry.ResourceUsage  `json:"resource_usage"`
-	Ledger    *health.Ledger           `json:"ledger"` // of the leader; null: no verification yet
-	Streams   map[string]health.Stream `json:"streams"`
+	NATS      natsHealth              `json:"nats"`
+	Breakers  []BreakerView           `json:"circuit_breakers"`
+	Resources telemetry.ResourceUsage `json:"resource_usage"`
+	Ledger    *ledgerHealth           `json:"ledger"` // of the leader; null: no verification yet
+	Streams   map[string]streamHealth `json:"streams"`
+}
+
+type ledgerHealth struct {
+	At      time.Time         `json:"at"`
+	Checked uint64            `json:"checked"`           // requests accounted for
+	Missing uint64            `json:"missing"`           // and those that are not
+	Agents  map[string]uint64 `json:"agents"`            // that have some missing
+	Problem string            `json:"problem,omitempty"` // why the last verification could not be made
+}
+
+type streamHealth struct {
+	Missing  bool     `json:"missing"`
+	Messages uint64   `json:"messages"`
+	Bytes    uint64   `json:"bytes"`
+	Used     float64  `json:"used_ratio"` // by its tightest limit
+	Leader   string   `json:"leader,omitempty"`
+	Replicas int      `json:"replicas"`
+	Offline  []string `json:"offline,omitempty"`
+	Problem  string   `json:"problem,omitempty"`
+}
+
+func streamsHealth(all map[string]health.Stream) map[string]streamHealth {
+	out := make(map[string]streamHealth, len(all))
+	for name, s := range all {
+		out[name] = streamHealth{s.Missing, s.Messages, s.Bytes, s.Full(), s.Leader, s.Replicas, s.Offline, s.Problem}
+	}
+	return out
 }
 
 type natsHealth struct {
@@ -97,8 +124,11 @@ func (s *Server) detailed(w http.ResponseWriter, _ *http.Request) {
 		Leading: s.leading.Load(), Ready: c.Rounds && !s.draining.Load(), Components: map[string]agentHealth{},
 		Infrastructure: infrastructure{
 			NATS:     natsHealth{NATSHealth: s.link.Health()},
-			Breakers: s.breakersView(), Resources: s.resources.Usage(), Ledger: s.verifier.ledger(),
+			Breakers: s.breakersView(), Resources: s.resources.Usage(),
 		},
+	}
+	if l := s.verifier.ledger(); l != nil {
+		d.Infrastructure.Ledger = &ledgerHealth{l.At, l.Checked, l.Missing, l.Agents, l.Problem}
 	}
 	for _, a := range report.Agents {
 		d.Components[a.Agent] = agentHealth{a.State == bus.StateHealthy, a.State, a.Reason, a.Lag, a.Workers}
@@ -109,7 +139,7 @@ func (s *Server) detailed(w http.ResponseWriter, _ *http.Request) {
 		at := s.looked.UTC()
 		d.LastRound = &at
 	}
-	d.Infrastructure.Streams = s.snapshot.Streams
+	d.Infrastructure.Streams = streamsHealth(s.snapshot.Streams)
 	d.Infrastructure.NATS.Problem = s.snapshot.Broker.Problem
 	s.mu.Unlock()
 	writeJSON(w, http.StatusOK, d)

@@ -13,7 +13,8 @@ import (
 )
 
 // firstVerify is how long a new leader waits before its first verification, when the
-// interval is not shorter: leaders that change often shall not read all streams each time.
+// interval is not shorter: leaders that change often shall not read all streams each
+// time. It is also how soon a verification that could not be made is tried again.
 const firstVerify = time.Minute
 
 // A verifier verifies the ledger on a schedule, as `genesis verify` does by hand.
@@ -43,23 +44,32 @@ func (v *verifier) run(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 		}
-		v.verify(ctx)
-		timer.Reset(v.every)
+		timer.Reset(v.rest(v.verify(ctx)))
 	}
 }
 
-// verify makes one verification and keeps what it found.
-func (v *verifier) verify(ctx context.Context) {
+// rest is how long to wait after a verification.
+func (v *verifier) rest(made error) time.Duration {
+	if made != nil {
+		return min(v.every, firstVerify)
+	}
+	return v.every
+}
+
+// verify makes one verification and keeps what it found. The error is that it could not
+// be made.
+func (v *verifier) verify(ctx context.Context) error {
 	var reports []bus.VerifyReport
 	err := v.operation.Do(ctx, func(ctx context.Context) (err error) {
 		reports, err = v.bus.Verify(ctx, bus.VerifyOptions{})
 		return err
 	})
 	if ctx.Err() != nil {
-		return // it does not lead any more
+		return err // it does not lead any more
 	}
 	v.keep(reports, err)
 	v.changed()
+	return err
 }
 
 func (v *verifier) keep(reports []bus.VerifyReport, err error) {
