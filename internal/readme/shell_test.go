@@ -19,19 +19,21 @@ import (
 // shell is the reader's terminal: one shell for all commands, with the programs of
 // this project on its path.
 type shell struct {
-	t    *testing.T
-	dir  string
-	env  []string
-	in   io.WriteCloser
-	out  *bufio.Reader
-	http string
-	nats string
+	t       *testing.T
+	dir     string
+	env     []string
+	in      io.WriteCloser
+	out     *bufio.Reader
+	http    string
+	nats    string
+	monitor string
 }
 
 const (
 	documentedHTTP   = "127.0.0.1:8080"
 	documentedWorker = "127.0.0.1:8082"
 	documentedNATS   = "127.0.0.1:4222"
+	documentedWatch  = "127.0.0.1:8081"
 	marker           = "=== done ==="
 )
 
@@ -74,7 +76,7 @@ func (sh *shell) write(name, text string) {
 // documents.
 func (sh *shell) up() string {
 	sh.t.Helper()
-	cmd := sh.start("genesis", "up", "--http", "127.0.0.1:0", "--worker", "127.0.0.1:0", "--nats", "127.0.0.1:0")
+	cmd := sh.start("genesis", "up", "--http", "127.0.0.1:0", "--worker", "127.0.0.1:0", "--monitor", "127.0.0.1:0", "--nats", "127.0.0.1:0")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		sh.t.Fatal(err)
@@ -100,10 +102,11 @@ func (sh *shell) up() string {
 	printed := text.String()
 	sh.http = sh.address(printed, `gateway +http://(\S+)`)
 	sh.nats = sh.address(printed, `NATS +nats://(\S+)`)
+	sh.monitor = sh.address(printed, `monitor +http://(\S+)`)
 	worker := sh.address(printed, `worker +http://(\S+)`)
 	sh.env = append(sh.env, "NATS_URL=nats://"+sh.nats, "GENESIS_NATS_URL=nats://"+sh.nats)
 	sh.open()
-	return strings.NewReplacer(sh.http, documentedHTTP, sh.nats, documentedNATS, worker, documentedWorker).Replace(printed)
+	return strings.NewReplacer(sh.http, documentedHTTP, sh.nats, documentedNATS, sh.monitor, documentedWatch, worker, documentedWorker).Replace(printed)
 }
 
 func (sh *shell) address(text, pattern string) string {
@@ -160,6 +163,7 @@ func (sh *shell) open() {
 func (sh *shell) command(text string) string {
 	sh.t.Helper()
 	text = strings.ReplaceAll(text, documentedHTTP, sh.http)
+	text = strings.ReplaceAll(text, documentedWatch, sh.monitor)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	done := make(chan struct{})
