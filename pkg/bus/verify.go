@@ -122,7 +122,7 @@ func (b *Bus) verifyAgent(ctx context.Context, agent string, size uint64, progre
 		return VerifyReport{}, readError("verify", err)
 	}
 	v := &verification{
-		bus: b, agent: agent, progress: progress, horizon: verifyHorizon(results.CachedInfo(), time.Now()),
+		bus: b, agent: agent, progress: progress, horizon: verifyHorizon(results.CachedInfo()),
 		created: requests.CachedInfo().Created,
 		report:  VerifyReport{Agent: agent, To: requests.CachedInfo().State.LastSeq, Missing: []uint64{}},
 	}
@@ -153,11 +153,12 @@ func (b *Bus) verifyAgent(ctx context.Context, agent string, size uint64, progre
 	return v.report, nil
 }
 
-// verifyHorizon is the time since when every result is still kept.
-func verifyHorizon(results *jetstream.StreamInfo, now time.Time) time.Time {
+// verifyHorizon is the time since when every result is still kept, by the broker's clock:
+// by one that is hours late, results that expired would be missing.
+func verifyHorizon(results *jetstream.StreamInfo) time.Time {
 	horizon := results.Created
 	if age := results.Config.MaxAge; age > 0 {
-		if expired := now.Add(-age + verifyMargin); expired.After(horizon) {
+		if expired := results.TimeStamp.Add(-age + verifyMargin); expired.After(horizon) {
 			horizon = expired
 		}
 	}
