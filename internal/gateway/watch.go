@@ -16,8 +16,12 @@ import (
 // The monitor that leads keeps the lease of this name.
 const leaseMonitor = "monitor"
 
-// staleRounds is how many rounds the monitor may miss before its word is old.
-const staleRounds = 3
+// staleRounds is how many rounds the monitor may miss before its word is old, and
+// staleAfter the least time: its lease, which tells of them, is renewed once a second.
+const (
+	staleRounds = 3
+	staleAfter  = 3 * time.Second
+)
 
 // Why nobody can tell how the system is.
 const (
@@ -103,7 +107,7 @@ func (w *watch) overview() (*health.Overview, string) {
 		return nil, w.why
 	}
 	interval := time.Duration(w.said.Interval * float64(time.Second))
-	if age := time.Since(w.heard); interval > 0 && age > staleRounds*interval {
+	if age := time.Since(w.heard); interval > 0 && age > max(staleRounds*interval, staleAfter) {
 		return nil, fmt.Sprintf("the monitor has not looked for %s", age.Round(time.Second))
 	}
 	return w.said, ""

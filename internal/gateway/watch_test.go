@@ -125,6 +125,28 @@ func TestTheWordOfAMonitorGrowsOld(t *testing.T) {
 	})
 }
 
+// The lease tells of a round once a second, however many there are.
+func TestAMonitorWithQuickRoundsIsNotOldBetweenTwoRenewals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := told()
+		for i := range 50 {
+			if i%12 == 0 { // renewals come a little late
+				o := well()
+				o.Interval = 0.1
+				w.led(led(t, o))
+			}
+			if said, why := w.overview(); said == nil {
+				t.Fatalf("%d ms after a renewal: got unknown, %q", i%12*100, why)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(10 * time.Second)
+		if said, _ := w.overview(); said != nil {
+			t.Error("ten seconds later: got known, want unknown")
+		}
+	})
+}
+
 func TestWhoDrainsServesNobody(t *testing.T) {
 	w := told()
 	if _, known := w.services(); known {
