@@ -27,6 +27,7 @@ func (s *Server) watchRounds(ctx context.Context) error {
 		case <-timer.C:
 		case <-s.due:
 		}
+		began := time.Now()
 		s.round(ctx)
 		rest := time.NewTimer(min(minRound, s.interval()))
 		select {
@@ -35,7 +36,7 @@ func (s *Server) watchRounds(ctx context.Context) error {
 			return nil
 		case <-rest.C:
 		}
-		timer.Reset(max(s.interval()-minRound, 0))
+		timer.Reset(max(s.interval()-time.Since(began), 0))
 	}
 }
 
