@@ -136,8 +136,8 @@ func (e *entry) missing(r *Round, clock time.Duration) judgement {
 	return judgement{data: bus.HealthData{State: bus.StateHealthy, Reason: vanished(e.component.Kind)}}
 }
 
-// count counts a round, and reports whether it makes a change due.
-func (e *entry) count(says judgement, worse, better int) bool {
+// count counts a round, unless it comes early, and reports whether it makes a change due.
+func (e *entry) count(says judgement, worse, better int, early bool) bool {
 	e.now = says
 	if says.data.State == "" {
 		e.asBad, e.asGood = [3]int{}, [3]int{}
@@ -145,8 +145,10 @@ func (e *entry) count(says judgement, worse, better int) bool {
 	}
 	rank := says.data.State.Rank()
 	for i := range e.asBad {
-		e.asBad[i]++
-		e.asGood[i]++
+		if !early {
+			e.asBad[i]++
+			e.asGood[i]++
+		}
 		if rank < i {
 			e.asBad[i] = 0
 		}

@@ -43,6 +43,9 @@ func Checks() []Check {
 type Round struct {
 	At      time.Time
 	Elapsed time.Duration // since the round before; 0 when there is none to compare with
+	// Early says that the round was made out of turn, because something happened: it
+	// counts for what is certain only.
+	Early bool
 	// Blind says that the broker is away: nothing else was judged.
 	Blind bool
 	// WorkersKnown is the snapshot's.

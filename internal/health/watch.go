@@ -39,6 +39,7 @@ type Change struct {
 //     an hour, up to 64 rounds. So, within such an hour, a component that has told of R
 //     relapses was well for BetterAfter * (1 + 2 + 4 + ...) rounds, R terms of at most 64
 //     each; between two relapses there are at most four events.
+//   - Rounds out of turn do not count: they tell what is certain, and what is due already.
 //   - An event tells what the round says in which it is due, so that state and reason agree.
 //   - A threshold that a check has crossed is left only below 80 % of itself, while the
 //     component is in that state.
@@ -127,13 +128,15 @@ func (w *Watch) Observe(r Round) []Change {
 		e := w.entries[c]
 		changes = w.turn(changes, e, &r, e.missing(&r, w.clock))
 	}
-	w.at, w.pace = r.At, r.Elapsed
+	if !r.Early {
+		w.at, w.pace = r.At, r.Elapsed
+	}
 	return changes
 }
 
 // turn lets an entry count what the round says of it, and appends the change if one is due.
 func (w *Watch) turn(changes []Change, e *entry, r *Round, says judgement) []Change {
-	if !e.count(says, w.worse, e.patience(w.better)) {
+	if !e.count(says, w.worse, e.patience(w.better), r.Early) {
 		return changes
 	}
 	says.data.Previous = e.state

@@ -317,3 +317,53 @@ func TestALateWatchForgetsWhatHasLongBeenWell(t *testing.T) {
 		t.Errorf("a week after: got %d standings, want none", got)
 	}
 }
+
+// Something else happens all the time, so that rounds come out of turn.
+func TestRoundsOutOfTurnCountForWhatIsCertainOnly(t *testing.T) {
+	d := newDesk(DefaultThresholds())
+	early := func(s Snapshot) string {
+		s.Elapsed = time.Second
+		r := Judge(s, DefaultThresholds())
+		r.Early = true
+		var told []string
+		for _, c := range d.w.Observe(r) {
+			told = append(told, fmt.Sprintf("%s %s -> %s", c.Component, c.Event.Data.Previous, c.Event.Data.State))
+			d.publish(c.Event)
+		}
+		return strings.Join(told, "\n")
+	}
+	fine, sick, dead := well(), well(), well()
+	onEcho(queued(1000, 0))(&sick)
+	onEcho(func(a *Agent) { a.Workers = 0 })(&dead)
+	d.round(fine)
+	for i, step := range []struct {
+		turn bool
+		s    Snapshot
+		want string
+	}{
+		{false, sick, ""},
+		{false, sick, ""},
+		{false, sick, ""},
+		{true, sick, ""}, // the first in turn
+		{false, fine, ""},
+		{true, sick, ""}, // and it was not in a row
+		{false, sick, ""},
+		{true, sick, "agent/echo healthy -> degraded"},
+		{false, fine, ""},
+		{false, fine, ""},
+		{false, fine, ""},
+		{false, dead, "agent/echo degraded -> unhealthy"},
+		{true, fine, ""},
+		{true, fine, ""},
+		{false, fine, ""},
+		{true, fine, "agent/echo unhealthy -> healthy"},
+	} {
+		tell := early
+		if step.turn {
+			tell = d.round
+		}
+		if got := tell(step.s); got != step.want {
+			t.Errorf("step %d: got %q, want %q", i+1, got, step.want)
+		}
+	}
+}

@@ -14,12 +14,14 @@ const minRound = 500 * time.Millisecond
 // blindPatience bounds the publishing while the broker seems to be of no use.
 const blindPatience = 2 * time.Second
 
-// watchRounds makes a round now, one every interval, and one when something happened
-// that cannot wait so long: the connection or a worker came or went, or the lead was
-// taken over.
+// watchRounds makes a round now, one every interval, and one out of turn when something
+// happened that cannot wait so long: the connection or a worker came or went, or the lead
+// was taken over.
 func (s *Server) watchRounds(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	least := min(minRound, s.interval())
+	turn := time.Now().Add(-s.interval()) // when the last round in turn was made
 	for {
 		select {
 		case <-ctx.Done():
@@ -27,21 +29,24 @@ func (s *Server) watchRounds(ctx context.Context) error {
 		case <-timer.C:
 		case <-s.due:
 		}
-		began := time.Now()
-		s.round(ctx)
-		rest := time.NewTimer(min(minRound, s.interval()))
+		early := time.Since(turn) < s.interval()-least
+		if !early {
+			turn = time.Now()
+		}
+		s.round(ctx, early)
+		rest := time.NewTimer(least)
 		select {
 		case <-ctx.Done():
 			rest.Stop()
 			return nil
 		case <-rest.C:
 		}
-		timer.Reset(max(s.interval()-time.Since(began), 0))
+		timer.Reset(max(s.interval()-time.Since(turn), 0))
 	}
 }
 
 // round looks at everything, judges it and, in the monitor that leads, tells of what changed.
-func (s *Server) round(ctx context.Context) {
+func (s *Server) round(ctx context.Context, early bool) {
 	began := time.Now()
 	var seen health.Snapshot
 	_ = s.rounds.Do(ctx, func(ctx context.Context) (err error) { // it logs
@@ -58,6 +63,7 @@ func (s *Server) round(ctx context.Context) {
 	}
 	seen.Ledger = s.verifier.ledger()
 	judged := health.Judge(seen, s.thresholds)
+	judged.Early = early
 	s.mu.Lock()
 	s.snapshot, s.looked = seen, time.Now()
 	s.made++
