@@ -9,23 +9,24 @@ import (
 	"genesis/pkg/bus/bustest"
 )
 
-var idle = bus.AgentLoad{Slots: 10}
+// idle is a worker without work.
+func idle() bus.AgentLoad { return bus.AgentLoad{Slots: 10} }
 
 func TestAnAgentThatLosesItsWorkerIsToldOfOnceAndRecovers(t *testing.T) {
 	t.Parallel()
 	server, cfg := bustest.Start(t), testConfig()
 	b := connect(t, server, cfg)
-	end := work(t, server, "w1", idle, "echo", "probe", "assistant")
+	end := work(t, server, "w1", idle(), "echo", "probe", "assistant")
 	m := start(t, server.URL(), cfg)
 	await(t, "the worker is seen", func() bool { return len(m.workersView()) == 1 })
 
 	end(true)
 
 	awaitEvents(t, b, bus.Component{Kind: bus.KindWorker, Name: "w1"}, "unhealthy<-healthy")
-	awaitEvents(t, b, agentEcho, "unhealthy<-healthy")
-	work(t, server, "w2", idle, "echo", "probe", "assistant")
-	awaitEvents(t, b, agentEcho, "unhealthy<-healthy", "healthy<-unhealthy")
-	if got := events(t, b, natsItself); got != nil {
+	awaitEvents(t, b, agentEcho(), "unhealthy<-healthy")
+	work(t, server, "w2", idle(), "echo", "probe", "assistant")
+	awaitEvents(t, b, agentEcho(), "unhealthy<-healthy", "healthy<-unhealthy")
+	if got := events(t, b, natsItself()); got != nil {
 		t.Errorf("events of the broker: got %q, want none", got)
 	}
 }
@@ -34,8 +35,8 @@ func TestAWorkerThatLeavesInGoodOrderIsNotLost(t *testing.T) {
 	t.Parallel()
 	server, cfg := bustest.Start(t), testConfig()
 	b := connect(t, server, cfg)
-	work(t, server, "stays", idle, "echo", "probe", "assistant")
-	end := work(t, server, "leaves", idle, "echo", "probe", "assistant")
+	work(t, server, "stays", idle(), "echo", "probe", "assistant")
+	end := work(t, server, "leaves", idle(), "echo", "probe", "assistant")
 	m := start(t, server.URL(), cfg)
 	await(t, "both workers are seen", func() bool { return len(m.workersView()) == 2 })
 
@@ -52,7 +53,7 @@ func TestAnOutageOfTheBrokerIsOneEventAndItsEndAnother(t *testing.T) {
 	t.Parallel()
 	server, cfg := bustest.Start(t), testConfig()
 	b := connect(t, server, cfg)
-	work(t, server, "w1", idle, "echo", "probe", "assistant")
+	work(t, server, "w1", idle(), "echo", "probe", "assistant")
 	first, second := start(t, server.URL(), cfg), start(t, server.URL(), cfg)
 	await(t, "one of them leads", func() bool { return first.leading.Load() || second.leading.Load() })
 
@@ -69,15 +70,15 @@ func TestAnOutageOfTheBrokerIsOneEventAndItsEndAnother(t *testing.T) {
 	}
 	server.Restart(t)
 
-	awaitEvents(t, b, natsItself, "unhealthy<-healthy", "healthy<-unhealthy")
+	awaitEvents(t, b, natsItself(), "unhealthy<-healthy", "healthy<-unhealthy")
 	await(t, "all is well", func() bool { return first.status().Status == "healthy" && second.status().Status == "healthy" })
 	await(t, "rounds passed", passed(first, 10))
-	for _, c := range []bus.Component{agentEcho, {Kind: bus.KindWorker, Name: "w1"}} {
+	for _, c := range []bus.Component{agentEcho(), {Kind: bus.KindWorker, Name: "w1"}} {
 		if got := events(t, b, c); got != nil {
 			t.Errorf("events of %s: got %q, want none: the broker was away, and nothing else was wrong", c, got)
 		}
 	}
-	if got := events(t, b, natsItself); len(got) != 2 {
+	if got := events(t, b, natsItself()); len(got) != 2 {
 		t.Errorf("events of the broker: got %q, want two", got)
 	}
 }

@@ -136,8 +136,8 @@ func (f *feed) subscribe(after uint64, resume bool) (missed []bus.StoredHealthEv
 // behind is the index of the first event after a sequence: after the event itself, if it
 // is kept, because a stream that was made anew counts anew. f.mu is held.
 func (f *feed) behind(after uint64) int {
-	for i := len(f.events) - 1; i >= 0; i-- {
-		if f.events[i].Sequence == after && after > 0 {
+	for i, e := range slices.Backward(f.events) {
+		if e.Sequence == after && after > 0 {
 			return i + 1
 		}
 	}

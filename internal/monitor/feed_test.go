@@ -10,7 +10,7 @@ import (
 
 // told is an event as it is stored; sequence 0: it is not.
 func told(id string, sequence uint64, state bus.HealthState) bus.StoredHealthEvent {
-	return bus.StoredHealthEvent{HealthEvent: bus.HealthEvent{ID: id, Component: natsItself, Data: bus.HealthData{State: state}}, Sequence: sequence}
+	return bus.StoredHealthEvent{HealthEvent: bus.HealthEvent{ID: id, Component: natsItself(), Data: bus.HealthData{State: state}}, Sequence: sequence}
 }
 
 // ids of the events that wait for a subscriber, or were missed.

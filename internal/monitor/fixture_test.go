@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -189,9 +190,7 @@ func get(t *testing.T, url string, header http.Header, into any) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -214,10 +213,9 @@ func get(t *testing.T, url string, header http.Header, into any) int {
 	return resp.StatusCode
 }
 
-var (
-	agentEcho  = bus.Component{Kind: bus.KindAgent, Name: "echo"}
-	natsItself = bus.Component{Kind: bus.KindDependency, Name: "nats"}
-)
+func agentEcho() bus.Component { return bus.Component{Kind: bus.KindAgent, Name: "echo"} }
+
+func natsItself() bus.Component { return health.NATS() }
 
 // passed holds when so many more rounds were made.
 func passed(m *runner, rounds int) func() bool {

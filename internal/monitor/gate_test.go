@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"context"
 	"io"
 	"net"
 	"strings"
@@ -22,12 +23,13 @@ type gate struct {
 // way opens a way to a server.
 func way(t *testing.T, url string) *gate {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := &gate{listener: l, to: strings.TrimPrefix(url, "nats://"), conns: map[net.Conn]struct{}{}}
-	g.wg.Go(g.accept)
+	g.wg.Go(func() { g.accept(context.WithoutCancel(t.Context())) })
 	t.Cleanup(func() {
 		_ = l.Close()
 		g.turn(true)
@@ -50,13 +52,14 @@ func (g *gate) turn(shut bool) {
 	}
 }
 
-func (g *gate) accept() {
+func (g *gate) accept(ctx context.Context) {
 	for {
 		from, err := g.listener.Accept()
 		if err != nil {
 			return
 		}
-		to, err := net.Dial("tcp", g.to)
+		var dialer net.Dialer
+		to, err := dialer.DialContext(ctx, "tcp", g.to)
 		if err != nil || !g.enter(from, to) {
 			_ = from.Close()
 			if err == nil {

@@ -36,7 +36,7 @@ func serve(t *testing.T) (m *Server, url string) {
 }
 
 // ask calls a monitor.
-func ask(t *testing.T, client *http.Client, method, url string) (*http.Response, string) {
+func ask(t *testing.T, client *http.Client, method, url string) (code int, header http.Header, body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
@@ -47,11 +47,11 @@ func ask(t *testing.T, client *http.Client, method, url string) (*http.Response,
 		t.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
+	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(body)
+	return resp.StatusCode, resp.Header, string(text)
 }
 
 func TestAStreamOfEventsOutlivesTheTimeToReadARequest(t *testing.T) {
@@ -60,7 +60,7 @@ func TestAStreamOfEventsOutlivesTheTimeToReadARequest(t *testing.T) {
 	lines, _ := listen(t, url+"/v1/events", nil)
 	idle := time.NewTimer(200 * time.Millisecond)
 	<-idle.C
-	m.feed.add(bus.StoredHealthEvent{HealthEvent: bus.HealthEvent{ID: "1", Component: agentEcho, Data: bus.HealthData{State: bus.StateDegraded}}, Sequence: 7})
+	m.feed.add(bus.StoredHealthEvent{HealthEvent: bus.HealthEvent{ID: "1", Component: agentEcho(), Data: bus.HealthData{State: bus.StateDegraded}}, Sequence: 7})
 	if got, want := lines(), "id: 7"; got != want {
 		t.Errorf("after a while without events: got %q, want %q", got, want)
 	}
@@ -92,13 +92,13 @@ func TestWhatIsAskedWronglyIsAProblem(t *testing.T) {
 		{http.MethodHead, "/v1/events", http.StatusOK, "text/event-stream"},
 		{http.MethodGet, "/health/live", http.StatusOK, "application/json"}, // on the same connection
 	} {
-		resp, body := ask(t, client, tt.method, url+tt.path)
-		kind := resp.Header.Get("Content-Type")
-		if resp.StatusCode != tt.code || tt.kind != "" && kind != tt.kind {
-			t.Errorf("%s %s: got %d %s, want %d %s: %s", tt.method, tt.path, resp.StatusCode, kind, tt.code, tt.kind, body)
+		code, header, body := ask(t, client, tt.method, url+tt.path)
+		kind := header.Get("Content-Type")
+		if code != tt.code || tt.kind != "" && kind != tt.kind {
+			t.Errorf("%s %s: got %d %s, want %d %s: %s", tt.method, tt.path, code, kind, tt.code, tt.kind, body)
 		}
-		if tt.kind != "" && resp.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s %s may be cached: %q", tt.method, tt.path, resp.Header.Get("Cache-Control"))
+		if tt.kind != "" && header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s %s may be cached: %q", tt.method, tt.path, header.Get("Cache-Control"))
 		}
 		if strings.HasPrefix(kind, "application/problem") {
 			var p struct {

@@ -15,7 +15,7 @@ func TestAfterTheLeaderDiesTheNextRepeatsNothingAndMissesNothing(t *testing.T) {
 	t.Parallel()
 	server, cfg := bustest.Start(t), testConfig()
 	b := connect(t, server, cfg)
-	work(t, server, "w1", idle, "echo", "assistant")
+	work(t, server, "w1", idle(), "echo", "assistant")
 	first := start(t, server.URL(), cfg)
 	await(t, "the first leads", func() bool { return first.leading.Load() })
 	probe := bus.Component{Kind: bus.KindAgent, Name: "probe"}
@@ -33,7 +33,7 @@ func TestAfterTheLeaderDiesTheNextRepeatsNothingAndMissesNothing(t *testing.T) {
 	if took := time.Since(died); took > takeover {
 		t.Errorf("the takeover: got after %s, want within %s", took, takeover)
 	}
-	work(t, server, "w2", idle, "probe")
+	work(t, server, "w2", idle(), "probe")
 
 	awaitEvents(t, b, probe, "unhealthy<-healthy", "healthy<-unhealthy")
 	await(t, "rounds passed", passed(second, 5))
@@ -69,13 +69,13 @@ func TestAChangeIsToldOnceHoweverManyTryAtOnce(t *testing.T) {
 	m := start(t, server.URL(), cfg)
 	await(t, "it leads", func() bool { return m.leading.Load() })
 	// Somebody who believes to lead as well, as a process does that was stopped for a while.
-	event := bus.HealthEvent{Component: agentEcho, Data: bus.HealthData{State: bus.StateUnhealthy, Previous: bus.StateHealthy, Reason: "no worker serves it"}}
+	event := bus.HealthEvent{Component: agentEcho(), Data: bus.HealthData{State: bus.StateUnhealthy, Previous: bus.StateHealthy, Reason: "no worker serves it"}}
 	_, err := b.PublishHealth(t.Context(), event, 0)
 	await(t, "the monitor has judged the agent", func() bool {
-		return len(events(t, b, agentEcho)) > 0
+		return len(events(t, b, agentEcho())) > 0
 	})
 	await(t, "rounds passed", passed(m, 5))
-	if got := events(t, b, agentEcho); len(got) != 1 || got[0] != "unhealthy<-healthy" {
+	if got := events(t, b, agentEcho()); len(got) != 1 || got[0] != "unhealthy<-healthy" {
 		t.Errorf("events: got %q (the other one's publish: %v), want one", got, err)
 	}
 }

@@ -194,3 +194,22 @@ func TestWorkersAndTheirBreakersAreAddedUp(t *testing.T) {
 		t.Error("while the broker is away: got that the workers are known")
 	}
 }
+
+// This machine's clock may be hours off, and may step.
+func TestTimesAreTheBrokersAlsoWhileItIsAway(t *testing.T) {
+	t.Parallel()
+	m, _ := serve(t)
+	k, here := m.looker, time.Now()
+	if got := k.clock(here); !got.Equal(here) {
+		t.Errorf("before the broker was heard: got %s, want this machine's %s", got, here)
+	}
+	broker := here.Add(-7 * time.Hour)
+	k.told, k.heard = broker, here
+	if got, want := k.clock(here.Add(time.Minute)), broker.Add(time.Minute); !got.Equal(want) {
+		t.Errorf("a minute after it was heard: got %s, want %s", got, want)
+	}
+	s, err := k.look(t.Context())
+	if err != nil || s.Broker.Connected || s.At.Sub(broker) > time.Minute {
+		t.Errorf("a look while it is away: got %s (%v), want its time, %s", s.At, err, broker)
+	}
+}

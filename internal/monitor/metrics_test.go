@@ -21,7 +21,7 @@ import (
 func scrape(t *testing.T, m *metrics) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	m.registry.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	m.registry.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 	return w.Body.String()
 }
 
@@ -52,8 +52,8 @@ func TestTheMetricsAreThoseOfTheContract(t *testing.T) {
 	server := bustest.Start(t)
 	cfg := testConfig(func(c *config.Config) { c.Monitor.VerifyInterval = config.Duration(200 * time.Millisecond) })
 	b := connect(t, server, cfg)
-	work(t, server, "w1", idle, "echo")
-	end := work(t, server, "w2", idle, "probe")
+	work(t, server, "w1", idle(), "echo")
+	end := work(t, server, "w2", idle(), "probe")
 	bury(t, b, letter("echo", "1", "a", time.Now()))
 	m := start(t, server.URL(), cfg)
 	await(t, "both workers are seen", func() bool { return len(m.workersView()) == 2 })
@@ -117,7 +117,7 @@ func TestTheMetricsAreThoseOfTheContract(t *testing.T) {
 func TestAForgottenWorkerHasNoSeries(t *testing.T) {
 	t.Parallel()
 	m, _ := serve(t)
-	for i, c := range []bus.Component{{Kind: bus.KindWorker, Name: "w1"}, {Kind: bus.KindWorker, Name: "w2"}, agentEcho} {
+	for i, c := range []bus.Component{{Kind: bus.KindWorker, Name: "w1"}, {Kind: bus.KindWorker, Name: "w2"}, agentEcho()} {
 		state := []bus.HealthState{bus.StateHealthy, bus.StateUnhealthy, bus.StateHealthy}[i]
 		m.watch.Commit(bus.StoredHealthEvent{HealthEvent: bus.HealthEvent{ID: c.Name, Component: c, Data: bus.HealthData{State: state}}, Sequence: uint64(i + 1)})
 	}

@@ -18,7 +18,8 @@ import (
 // free is an address that nobody listens on.
 func free(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,14 +64,15 @@ func TestABrokerThatAnswersNothingIsAnOutage(t *testing.T) {
 func shown(m *runner) []string {
 	var all []string
 	for _, e := range slices.Backward(m.feed.last(maxKept)) {
-		if e.Component == natsItself {
+		if e.Component == natsItself() {
 			all = append(all, string(e.Data.State)+"<-"+string(e.Data.Previous))
 		}
 	}
 	return all
 }
 
-var outageAndEnd = []string{"unhealthy<-healthy", "healthy<-unhealthy"}
+// outageAndEnd are the two events of an outage.
+func outageAndEnd() []string { return []string{"unhealthy<-healthy", "healthy<-unhealthy"} }
 
 // The one that led tells the webhook of the outage; another one leads when it is over.
 func TestAnOutageIsOneThoughAnotherMonitorTellsOfItsEnd(t *testing.T) {
@@ -79,7 +81,7 @@ func TestAnOutageIsOneThoughAnotherMonitorTellsOfItsEnd(t *testing.T) {
 	hook := receive(t)
 	cfg := testConfig(hooked(hook.URL))
 	b := connect(t, server, cfg)
-	work(t, server, "w1", idle, "echo", "probe", "assistant")
+	work(t, server, "w1", idle(), "echo", "probe", "assistant")
 	gate := way(t, server.URL())
 	first := start(t, gate.url(), cfg)
 	await(t, "the first leads", first.leading.Load)
@@ -94,7 +96,7 @@ func TestAnOutageIsOneThoughAnotherMonitorTellsOfItsEnd(t *testing.T) {
 	await(t, "the second leads", second.leading.Load)
 	gate.turn(false)
 
-	awaitEvents(t, b, natsItself, outageAndEnd...)
+	awaitEvents(t, b, natsItself(), outageAndEnd()...)
 	for _, m := range []*runner{first, second} {
 		await(t, "it shows both ends", func() bool { return len(shown(m)) >= 2 && m.status().Status == "healthy" })
 	}
@@ -105,8 +107,8 @@ func TestAnOutageIsOneThoughAnotherMonitorTellsOfItsEnd(t *testing.T) {
 		return first.leader.Holder == second.name && first.leaderWords > yieldAfter+1
 	})
 	for _, m := range []*runner{first, second} {
-		if got := shown(m); !slices.Equal(got, outageAndEnd) {
-			t.Errorf("monitor %s shows of the broker: got %q, want %q", m.name, got, outageAndEnd)
+		if got := shown(m); !slices.Equal(got, outageAndEnd()) {
+			t.Errorf("monitor %s shows of the broker: got %q, want %q", m.name, got, outageAndEnd())
 		}
 	}
 	if got := len(hook.distinct()); got != 2 {
@@ -123,7 +125,7 @@ func TestAMonitorThatWasCutOffAloneSaysSo(t *testing.T) {
 	hook := receive(t)
 	cfg := testConfig(hooked(hook.URL))
 	b := connect(t, server, cfg)
-	work(t, server, "w1", idle, "echo", "probe", "assistant")
+	work(t, server, "w1", idle(), "echo", "probe", "assistant")
 	gate := way(t, server.URL())
 	first := start(t, gate.url(), cfg)
 	await(t, "the first leads", first.leading.Load)
@@ -139,10 +141,10 @@ func TestAMonitorThatWasCutOffAloneSaysSo(t *testing.T) {
 	if got, want := hook.told(), []string{"dependency/nats unhealthy", "dependency/nats healthy"}; !slices.Equal(got, want) {
 		t.Errorf("the webhook: got %q, want %q", got, want)
 	}
-	if got := shown(first); !slices.Equal(got, outageAndEnd) || first.status().Status != "healthy" {
+	if got := shown(first); !slices.Equal(got, outageAndEnd()) || first.status().Status != "healthy" {
 		t.Errorf("the first shows: got %q and %+v, want that all is well again", got, first.status())
 	}
-	if got := events(t, b, natsItself); got != nil {
+	if got := events(t, b, natsItself()); got != nil {
 		t.Errorf("events of the broker on the bus: got %q, want none", got)
 	}
 }
@@ -155,7 +157,7 @@ func TestAnOutageThatWasThereBeforeTheMonitorIsToldOnTheBus(t *testing.T) {
 	var last uint64
 	for _, s := range []bus.HealthState{bus.StateUnhealthy, bus.StateDegraded} {
 		var err error
-		if last, err = b.PublishHealth(t.Context(), bus.HealthEvent{Component: natsItself, Data: bus.HealthData{State: s, Previous: bus.StateHealthy}}, last); err != nil {
+		if last, err = b.PublishHealth(t.Context(), bus.HealthEvent{Component: natsItself(), Data: bus.HealthData{State: s, Previous: bus.StateHealthy}}, last); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -163,7 +165,7 @@ func TestAnOutageThatWasThereBeforeTheMonitorIsToldOnTheBus(t *testing.T) {
 	m := start(t, server.URL(), cfg)
 	await(t, "it tells of the outage", func() bool { return contains(m.log, "alert_unhealthy") })
 	server.Restart(t)
-	awaitEvents(t, b, natsItself, "unhealthy<-healthy", "degraded<-healthy", "unhealthy<-degraded", "healthy<-unhealthy")
+	awaitEvents(t, b, natsItself(), "unhealthy<-healthy", "degraded<-healthy", "unhealthy<-degraded", "healthy<-unhealthy")
 }
 
 func TestWhatTheBusTellsSettlesAnOutage(t *testing.T) {
@@ -182,8 +184,8 @@ func TestWhatTheBusTellsSettlesAnOutage(t *testing.T) {
 		{"the state before it was not known", bus.StateDegraded, -time.Minute, true, bus.StateDegraded},
 		{"the last event before it was not known", bus.StateHealthy, -time.Hour, true, bus.StateHealthy},
 	} {
-		o := outage{event: bus.HealthEvent{Time: lost, Component: natsItself, Data: bus.HealthData{State: bus.StateUnhealthy, Previous: bus.StateHealthy}}, after: 3}
-		untold := o.heard(health.Standing{Component: natsItself, State: tt.state, Since: lost.Add(tt.since), Sequence: 9})
+		o := outage{event: bus.HealthEvent{Time: lost, Component: natsItself(), Data: bus.HealthData{State: bus.StateUnhealthy, Previous: bus.StateHealthy}}, after: 3}
+		untold := o.heard(health.Standing{Component: natsItself(), State: tt.state, Since: lost.Add(tt.since), Sequence: 9})
 		if untold != tt.untold || untold && (o.after != 9 || o.event.Data.Previous != tt.previous) {
 			t.Errorf("%s: got %v after %d from %s, want %v after 9 from %s", tt.promise, untold, o.after, o.event.Data.Previous, tt.untold, tt.previous)
 		}

@@ -22,7 +22,7 @@ func TestAnEventStreamThatIsMadeAnewIsFollowedByAll(t *testing.T) {
 	t.Parallel()
 	server, cfg := bustest.Start(t), testConfig()
 	b := connect(t, server, cfg)
-	work(t, server, "w1", idle, "echo", "assistant")
+	work(t, server, "w1", idle(), "echo", "assistant")
 	// The stream has had some events, so that the new one begins below the states known.
 	other := bus.Component{Kind: bus.KindDependency, Name: "elsewhere"}
 	var last uint64
@@ -46,7 +46,7 @@ func TestAnEventStreamThatIsMadeAnewIsFollowedByAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	awaitEvents(t, b, probe, "unhealthy<-healthy") // the new stream must tell of it
-	work(t, server, "w2", idle, "probe")
+	work(t, server, "w2", idle(), "probe")
 
 	awaitEvents(t, b, probe, "unhealthy<-healthy", "healthy<-unhealthy")
 	await(t, "both know that it is served again", both(bus.StateHealthy))

@@ -18,8 +18,8 @@ func TestRoundsOutOfTurnTellOnlyWhatIsCertain(t *testing.T) {
 		c.Monitor.Thresholds.Lag.Degraded = 1
 	})
 	b := connect(t, server, cfg)
-	work(t, server, "w1", idle, "echo", "probe", "assistant")
-	end := work(t, server, "w2", idle, "echo", "probe", "assistant")
+	work(t, server, "w1", idle(), "echo", "probe", "assistant")
+	end := work(t, server, "w2", idle(), "echo", "probe", "assistant")
 	if _, err := b.Publish(t.Context(), bus.Envelope{Agent: "echo", Lane: bus.LaneBatch, Request: bus.Request{Prompt: "hi"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -30,12 +30,12 @@ func TestRoundsOutOfTurnTellOnlyWhatIsCertain(t *testing.T) {
 		m.wake()
 		await(t, "a round out of turn", another)
 	}
-	if got := events(t, b, agentEcho); got != nil {
+	if got := events(t, b, agentEcho()); got != nil {
 		t.Errorf("events of a lag that was there for some seconds: got %q, want none before two rounds in their turn", got)
 	}
 	end(true)
 	awaitEvents(t, b, bus.Component{Kind: bus.KindWorker, Name: "w2"}, "unhealthy<-healthy")
-	if got := events(t, b, agentEcho); got != nil {
+	if got := events(t, b, agentEcho()); got != nil {
 		t.Errorf("events with the loss of the worker: got %q, want none", got)
 	}
 }

@@ -98,7 +98,7 @@ func (w sseWriter) write(text string) error {
 	if err := w.control.SetWriteDeadline(time.Now().Add(readTimeout)); err != nil {
 		return err
 	}
-	if _, err := w.Write([]byte(text)); err != nil { //nolint:gosec // JSON in an event stream is no page
+	if _, err := w.Write([]byte(text)); err != nil {
 		return err
 	}
 	return w.control.Flush()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -20,9 +21,7 @@ func listen(t *testing.T, url string, header http.Header) (lines func() string, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	transport := &http.Transport{}
 	resp, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {

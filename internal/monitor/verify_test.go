@@ -14,7 +14,7 @@ func TestARequestThatVanishedIsFoundAndTold(t *testing.T) {
 	server := bustest.Start(t)
 	cfg := testConfig(func(c *config.Config) { c.Monitor.VerifyInterval = config.Duration(200 * time.Millisecond) })
 	b := connect(t, server, cfg)
-	work(t, server, "w1", idle, "echo", "probe", "assistant")
+	work(t, server, "w1", idle(), "echo", "probe", "assistant")
 	for range 3 {
 		if _, err := b.Publish(t.Context(), bus.Envelope{Agent: "echo", Lane: bus.LaneBatch, Request: bus.Request{Prompt: "hi"}}); err != nil {
 			t.Fatal(err)

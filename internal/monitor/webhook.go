@@ -173,8 +173,7 @@ func (w *webhook) send(ctx context.Context, body []byte) error {
 
 // without is an error of the client without the URL, whose path and query may be secret.
 func (w *webhook) without(err error) error {
-	var whole *url.Error
-	if errors.As(err, &whole) {
+	if whole, ok := errors.AsType[*url.Error](err); ok {
 		err = whole.Err
 	}
 	return fmt.Errorf("post to %s: %w", w.host, err)

@@ -85,7 +85,7 @@ func TestTheWebhookIsToldOfEachEventThoughItFailsAtFirst(t *testing.T) {
 	hook := receive(t, http.StatusInternalServerError, http.StatusServiceUnavailable)
 	cfg := testConfig(hooked(hook.URL))
 	b := connect(t, server, cfg)
-	end := work(t, server, "w1", idle, "echo", "probe", "assistant")
+	end := work(t, server, "w1", idle(), "echo", "probe", "assistant")
 	m := start(t, server.URL(), cfg)
 	await(t, "it leads, and sees the worker", func() bool { return m.leading.Load() && len(m.workersView()) == 1 })
 	end(true)
@@ -103,13 +103,13 @@ func TestTheWebhookIsToldOfAnOutageWhileItLasts(t *testing.T) {
 	hook := receive(t)
 	cfg := testConfig(hooked(hook.URL))
 	b := connect(t, server, cfg)
-	work(t, server, "w1", idle, "echo", "probe", "assistant")
+	work(t, server, "w1", idle(), "echo", "probe", "assistant")
 	m := start(t, server.URL(), cfg)
 	await(t, "it leads", func() bool { return m.leading.Load() })
 	server.Down(t)
 	await(t, "the webhook was told", func() bool { return slices.Equal(hook.told(), []string{"dependency/nats unhealthy"}) })
 	server.Restart(t)
-	awaitEvents(t, b, natsItself, "unhealthy<-healthy", "healthy<-unhealthy")
+	awaitEvents(t, b, natsItself(), "unhealthy<-healthy", "healthy<-unhealthy")
 	await(t, "the webhook was told of the end", func() bool { return len(hook.told()) >= 2 })
 	if got, want := hook.told(), []string{"dependency/nats unhealthy", "dependency/nats healthy"}; !slices.Equal(got, want) {
 		t.Errorf("the webhook: got %q, want %q", got, want)
@@ -126,7 +126,7 @@ func TestAWebhookThatRefusesForGoodIsNotAskedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.client.CloseIdleConnections()
-	event := bus.HealthEvent{ID: "1", Time: time.Now(), Component: agentEcho, Data: bus.HealthData{State: bus.StateDegraded}}
+	event := bus.HealthEvent{ID: "1", Time: time.Now(), Component: agentEcho(), Data: bus.HealthData{State: bus.StateDegraded}}
 	if err := w.post(t.Context(), event); err == nil {
 		t.Error("a refusal: got no error, want one")
 	}
@@ -172,7 +172,7 @@ func TestAWebhooksSecretsAreNotLogged(t *testing.T) {
 	address := strings.TrimPrefix(closed.URL, "http://")
 	closed.Close()
 	w, _ := hook(t, testConfig(hooked("http://user:pa55word@"+address+"/services/t0ken?key=k3y")))
-	err := w.post(t.Context(), bus.HealthEvent{ID: "1", Component: agentEcho, Data: bus.HealthData{State: bus.StateDegraded}})
+	err := w.post(t.Context(), bus.HealthEvent{ID: "1", Component: agentEcho(), Data: bus.HealthData{State: bus.StateDegraded}})
 	if err == nil {
 		t.Fatal("nobody listens: got no error, want one")
 	}
@@ -193,7 +193,7 @@ func TestAWebhookFollowsNobodyElsewhere(t *testing.T) {
 	elsewhere := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusFound))
 	t.Cleanup(elsewhere.Close)
 	w, _ := hook(t, testConfig(hooked(elsewhere.URL)))
-	if err := w.post(t.Context(), bus.HealthEvent{ID: "1", Component: agentEcho, Data: bus.HealthData{State: bus.StateDegraded}}); err == nil {
+	if err := w.post(t.Context(), bus.HealthEvent{ID: "1", Component: agentEcho(), Data: bus.HealthData{State: bus.StateDegraded}}); err == nil {
 		t.Error("a redirect: got no error, want one: the event was not delivered")
 	}
 	other.mu.Lock()
@@ -211,16 +211,16 @@ func TestWhatCouldNotBePostedAheadIsPostedFromTheStream(t *testing.T) {
 	w, _ := hook(t, cfg)
 	publish := func(id string, after uint64) uint64 {
 		t.Helper()
-		sequence, err := b.PublishHealth(t.Context(), bus.HealthEvent{ID: id, Component: natsItself, Data: bus.HealthData{State: bus.StateUnhealthy}}, after)
+		sequence, err := b.PublishHealth(t.Context(), bus.HealthEvent{ID: id, Component: natsItself(), Data: bus.HealthData{State: bus.StateUnhealthy}}, after)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return sequence
 	}
-	if err := w.ahead(t.Context(), bus.HealthEvent{ID: "failed", Component: natsItself, Data: bus.HealthData{State: bus.StateUnhealthy}}); err == nil {
+	if err := w.ahead(t.Context(), bus.HealthEvent{ID: "failed", Component: natsItself(), Data: bus.HealthData{State: bus.StateUnhealthy}}); err == nil {
 		t.Fatal("the first post: got no error, want one")
 	}
-	if err := w.ahead(t.Context(), bus.HealthEvent{ID: "posted", Component: natsItself, Data: bus.HealthData{State: bus.StateUnhealthy}}); err != nil {
+	if err := w.ahead(t.Context(), bus.HealthEvent{ID: "posted", Component: natsItself(), Data: bus.HealthData{State: bus.StateUnhealthy}}); err != nil {
 		t.Fatal(err)
 	}
 	publish("last", publish("posted", publish("failed", 0)))
@@ -247,7 +247,7 @@ func TestTheOldestEventsGiveWayWhenTooManyWait(t *testing.T) {
 	last := uint64(0)
 	for i := range 10 {
 		var err error
-		if last, err = b.PublishHealth(t.Context(), bus.HealthEvent{ID: string(rune('0' + i)), Component: agentEcho, Data: bus.HealthData{State: bus.StateDegraded}}, last); err != nil {
+		if last, err = b.PublishHealth(t.Context(), bus.HealthEvent{ID: string(rune('0' + i)), Component: agentEcho(), Data: bus.HealthData{State: bus.StateDegraded}}, last); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -283,7 +283,7 @@ func TestAPostThatIsCutOffIsNoFailure(t *testing.T) {
 		<-began
 		cancel() // the lease is lost
 	})
-	if err := w.post(ctx, bus.HealthEvent{ID: "1", Component: agentEcho, Data: bus.HealthData{State: bus.StateDegraded}}); !errors.Is(err, context.Canceled) {
+	if err := w.post(ctx, bus.HealthEvent{ID: "1", Component: agentEcho(), Data: bus.HealthData{State: bus.StateDegraded}}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was cut off", err)
 	}
 	if got, want := scrape(t, m), `genesis_webhook_deliveries_total{outcome="failed"} 0`; !containsLine(got, want) {
