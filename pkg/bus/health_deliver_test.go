@@ -3,7 +3,6 @@ package bus_test
 import (
 	"context"
 	"errors"
-
 	"slices"
 	"sync"
 	"testing"
