@@ -98,7 +98,7 @@ func freeAddresses(t *testing.T, n int) []string {
 	t.Helper()
 	all := make([]string, 0, n)
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
