@@ -60,7 +60,7 @@ func TestTheMetricsAreThoseOfTheContract(t *testing.T) {
 	end(true)
 	await(t, "a worker is lost, and the ledger verified", func() bool {
 		text := scrape(t, m.metrics)
-		return containsLine(text, "genesis_workers_lost 1") && strings.Contains(text, "\ngenesis_verify_last_success") && strings.Contains(text, "\ngenesis_drain_seconds")
+		return containsLine(text, "genesis_workers_lost 1") && containsLine(text, `genesis_health_events_total{kind="worker",state="unhealthy"} 1`) && strings.Contains(text, "\ngenesis_verify_last_success") && strings.Contains(text, "\ngenesis_drain_seconds")
 	})
 
 	text := scrape(t, m.metrics)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"genesis/pkg/bus"
 	"genesis/pkg/bus/bustest"
@@ -119,7 +120,7 @@ func TestManyDeadLettersAreReadLittleByLittle(t *testing.T) {
 	b := connect(t, server, cfg)
 	const n = 20_000
 	for i := range n {
-		if _, err := b.JetStream().PublishMsgAsync(letter("echo", fmt.Sprint(i), "a", time.Now())); err != nil {
+		if _, err := b.JetStream().PublishMsgAsync(letter("echo", fmt.Sprint(i), "a", time.Now()), jetstream.WithStallWait(patience)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -133,13 +134,13 @@ func TestManyDeadLettersAreReadLittleByLittle(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	patience := 10 * time.Millisecond
-	for ; !tally.read && (tally.next == nil || tally.next.last == 0); patience *= 2 {
-		look(patience)
+	enough := 10 * time.Millisecond
+	for ; !tally.read && (tally.next == nil || tally.next.last == 0); enough *= 2 {
+		look(enough)
 	}
 	begun, looks := tally.begun, 1
-	for ; !tally.read; patience *= 2 {
-		look(patience)
+	for ; !tally.read; enough *= 2 {
+		look(enough)
 		looks++
 	}
 	if kept, _ := tally.of(); kept["echo"] != n || tally.largest(1)[0].Count != n {
