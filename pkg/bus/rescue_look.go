@@ -107,8 +107,8 @@ func (r *Rescuer) readAdvisories(ctx context.Context, s Survey) ([]Rescued, erro
 	for _, a := range append(r.again, news...) {
 		agent, ok := AgentOfStream(a.Stream)
 		q, there := s.Stream(a.Stream)
-		if !ok || !there || q.Messages == 0 || a.Sequence < q.FirstSequence {
-			continue // it is gone
+		if !ok || !there || a.Sequence <= q.LastSequence && (q.Messages == 0 || a.Sequence < q.FirstSequence) {
+			continue // it is gone; what the survey does not know, because it is older or could not read, may be there
 		}
 		out, stranded, failure := r.bus.rescueGivenUp(ctx, agent, a)
 		if stranded {

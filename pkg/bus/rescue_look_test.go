@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"genesis/pkg/bus"
 	"genesis/pkg/bus/bustest"
 	"genesis/pkg/resilience"
@@ -102,6 +104,32 @@ func TestAnAdvisoryOfARequestThatIsDeliveredAfterAllIsIgnored(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The survey is older than the advisories, and does not know the request.
+func TestAnAdvisoryOfARequestThatCameAfterTheSurveyIsKept(t *testing.T) {
+	virtual(t, func(t *testing.T, s *bustest.Server) {
+		b := backstopped(t, s)
+		publish(t, b, bus.Envelope{Agent: "a", ID: "x0"}) // an advisory that the survey does know
+		strand(t, b, 1)
+		if err := b.Cancel(t.Context(), "a", "x0", ""); err != nil {
+			t.Fatal(err)
+		}
+		emptied(t, b, "a")
+		before, err := b.Survey(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		edits(t, b, func(cfg *jetstream.ConsumerConfig) { cfg.MaxDeliver = -1 })
+		oneHeldOneGivenUp(t, b)
+		advised(t, b, 2)
+		r := b.NewRescuer()
+		var found []bus.Rescued
+		if found, err = r.Look(t.Context(), before); err != nil {
+			t.Fatal(err)
+		}
+		mustBeRescued(t, b, append(found, looked(t, r, b)...), "x2")
+	})
 }
 
 // What cannot be rescued now is tried again, though its advisory is read.
