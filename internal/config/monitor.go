@@ -58,6 +58,10 @@ func defaultWebhook() Webhook {
 	return Webhook{Timeout: seconds(5), MaxAttempts: 5, Queue: 1000}
 }
 
+// AgentsConfigured reports whether somebody named the agents. Otherwise they are the built-in
+// ones, which need not be there.
+func (c *Config) AgentsConfigured() bool { return c.written("agents") }
+
 // MonitorInterval returns monitor.interval as it was configured, or otherwise when nobody
 // set one.
 func (c *Config) MonitorInterval(otherwise time.Duration) time.Duration {

@@ -2,6 +2,8 @@ package config
 
 import (
 	"math"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -99,5 +101,20 @@ func TestNearestName(t *testing.T) {
 		if got := nearest(name, known); got != want {
 			t.Errorf("nearest to %q: got %q, want %q", name, got, want)
 		}
+	}
+}
+
+func TestBuiltInAgentsAreNobodysConfiguration(t *testing.T) {
+	c, err := Load("", nil)
+	if err != nil || c.AgentsConfigured() {
+		t.Errorf("without a file: got %v, %v, want false", c.AgentsConfigured(), err)
+	}
+	file := filepath.Join(t.TempDir(), "genesis.yaml")
+	if err := os.WriteFile(file, []byte("agents: {mine: {ladder: [{rung: primary, provider: echo}]}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err = Load(file, nil)
+	if err != nil || !c.AgentsConfigured() {
+		t.Errorf("with agents in a file: got %v, %v, want true", c != nil && c.AgentsConfigured(), err)
 	}
 }

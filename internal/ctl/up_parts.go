@@ -37,8 +37,8 @@ func startNATS(ctx context.Context, cfg *config.Config, f upFlags, log *slog.Log
 }
 
 // newParts makes the programs, in the order in which they stop: the gateway takes no
-// more requests before the worker finishes those that it holds, and the monitor sees
-// that through.
+// more requests before the worker finishes those that it holds, and the monitor does not
+// take the end for an outage.
 func newParts(cfg *config.Config, b *bus.Bus, log *slog.Logger, token, data string, traced tracedParts) ([]part, *upAddresses, error) {
 	version := program.Version()
 	g, err := gateway.New(gateway.Options{
@@ -59,7 +59,7 @@ func newParts(cfg *config.Config, b *bus.Bus, log *slog.Logger, token, data stri
 	if err != nil {
 		return nil, nil, fmt.Errorf("monitor: %w", err)
 	}
-	return []part{{"gateway", g.Run}, {"worker", w.Run}, {"monitor", m.Run}}, &upAddresses{gateway: g.URL(), worker: w.URL(), monitor: m.URL()}, nil
+	return []part{{"gateway", g.Run}, {"monitor", m.Run}, {"worker", w.Run}}, &upAddresses{gateway: g.URL(), worker: w.URL(), monitor: m.URL()}, nil
 }
 
 // errStopped says that a part ended though nobody told it to.

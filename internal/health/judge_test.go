@@ -147,10 +147,13 @@ func TestRecovery(t *testing.T) {
 		{"more than a day", 86401, 0, 1, 0},
 		{"more than can be said", 1 << 63, 0, 1e-9, 0},
 	} {
-		at, ok := Recovery(noon(), &Agent{Lag: tt.lag, Arrival: tt.arrival, Service: tt.service})
+		at, ok := Recovery(noon(), &Agent{Workers: 1, Lag: tt.lag, Arrival: tt.arrival, Service: tt.service})
 		if got := at.Sub(noon()); ok != (tt.want > 0) || ok && got != tt.want {
 			t.Errorf("%s: got %v, %t, want %v", tt.promise, got, ok, tt.want)
 		}
+	}
+	if at, ok := Recovery(noon(), &Agent{Lag: 100, Service: 4}); ok {
+		t.Errorf("nobody serves it: got %v, want that nobody can tell", at)
 	}
 }
 

@@ -65,7 +65,7 @@ func NewOverview(standings []Standing, round time.Time, interval time.Duration, 
 		return o
 	}
 	slices.SortStableFunc(ill, func(a, b Standing) int {
-		return cmp.Or(b.State.Rank()-a.State.Rank(), precedence(a.Component.Kind)-precedence(b.Component.Kind), compare(a.Component, b.Component))
+		return cmp.Or(rankOf(b.hurts())-rankOf(a.hurts()), b.State.Rank()-a.State.Rank(), precedence(a.Component.Kind)-precedence(b.Component.Kind), compare(a.Component, b.Component))
 	})
 	o.Message = message(ill)
 	if slices.ContainsFunc(ill, Standing.hurts) {
@@ -87,6 +87,13 @@ func NewOverview(standings []Standing, round time.Time, interval time.Duration, 
 	o.AffectedServices = slices.Compact(o.AffectedServices)
 	o.AffectedServices = o.AffectedServices[:min(maxAffected, len(o.AffectedServices))]
 	return o
+}
+
+func rankOf(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // hurts tells that requests suffer.

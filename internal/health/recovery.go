@@ -28,7 +28,7 @@ func (a *Agent) DrainTime() (time.Duration, bool) {
 // goes on as it does; false when it does not become less, or nobody can tell, or it
 // takes more than a day.
 func Recovery(at time.Time, a *Agent) (time.Time, bool) {
-	if a.Lag == 0 || a.Arrival < 0 || a.Service <= a.Arrival {
+	if a.Lag == 0 || a.Workers == 0 || a.Arrival < 0 || a.Service <= a.Arrival {
 		return time.Time{}, false
 	}
 	seconds := float64(a.Lag) / (a.Service - a.Arrival)

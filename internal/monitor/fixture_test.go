@@ -24,14 +24,23 @@ import (
 // patience bounds what a test waits for.
 const patience = 20 * time.Second
 
-// testConfig is the built-in configuration with quick rounds.
+// testConfig is a configuration with quick rounds.
 func testConfig(change ...func(*config.Config)) *config.Config {
-	cfg := config.Default()
+	cfg := named()
 	cfg.Monitor.HTTP = "127.0.0.1:0"
 	cfg.Monitor.Interval = config.Duration(100 * time.Millisecond)
 	cfg.Monitor.VerifyInterval = 0
 	for _, f := range change {
 		f(cfg)
+	}
+	return cfg
+}
+
+// named is a configuration whose agents somebody named.
+func named() *config.Config {
+	cfg, err := config.Load("testdata/genesis.yaml", nil)
+	if err != nil {
+		panic(err)
 	}
 	return cfg
 }

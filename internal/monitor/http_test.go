@@ -88,7 +88,9 @@ func TestWhatIsAskedWronglyIsAProblem(t *testing.T) {
 		{http.MethodGet, "/v1/lag?history=1001", http.StatusBadRequest, "application/problem+json"},
 		{http.MethodGet, "/v1/lag?history=x", http.StatusBadRequest, "application/problem+json"},
 		{http.MethodGet, "/health/detailed", http.StatusForbidden, "application/problem+json"}, // there is no token
-		{http.MethodHead, "/v1/breakers", http.StatusOK, "application/json"},
+		{http.MethodHead, "/v1/workers", http.StatusOK, "application/json"},
+		{http.MethodGet, "/v1/breakers", http.StatusServiceUnavailable, "application/problem+json"},
+		{http.MethodGet, "/v1/dead-letters", http.StatusServiceUnavailable, "application/problem+json"},
 		{http.MethodHead, "/v1/events", http.StatusOK, "text/event-stream"},
 		{http.MethodGet, "/health/live", http.StatusOK, "application/json"}, // on the same connection
 	} {

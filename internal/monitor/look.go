@@ -33,6 +33,8 @@ type looker struct {
 	link  *telemetry.Link
 
 	streams  []string            // that should be there
+	agents   []string            // that should be there: of a configuration that somebody wrote
+	there    []string            // the agents that the last survey saw
 	ways     map[string][]string // by agent: see health.Agent
 	users    map[string][]string // by provider: the agents with a rung of it
 	previous time.Time           // when the last survey was made, if there was no gap since
@@ -50,8 +52,13 @@ func newLooker(cfg *config.Config, b *bus.Bus, s *staff, t *tally, l *telemetry.
 	if err != nil {
 		return nil, err
 	}
+	if cfg.AgentsConfigured() {
+		k.agents = cfg.AgentNames()
+	}
 	for _, stream := range wanted {
-		k.streams = append(k.streams, stream.Name)
+		if agent, is := bus.AgentOfStream(stream.Name); !is || slices.Contains(k.agents, agent) {
+			k.streams = append(k.streams, stream.Name)
+		}
 	}
 	for _, name := range cfg.AgentNames() {
 		for _, rung := range cfg.Agents[name].Ladder {
@@ -76,7 +83,7 @@ func (k *looker) addWay(agent, provider string) {
 // look takes a snapshot. The error is about what is left out of it.
 func (k *looker) look(ctx context.Context) (health.Snapshot, error) {
 	now := time.Now()
-	s := health.Snapshot{At: k.clock(now), Broker: k.broker(), Configured: k.cfg.AgentNames()}
+	s := health.Snapshot{At: k.clock(now), Broker: k.broker(), Configured: k.expected()}
 	if !s.Broker.Connected {
 		k.blind()
 		return s, nil
@@ -119,6 +126,13 @@ func (k *looker) clock(now time.Time) time.Time {
 	return k.told.Add(now.Sub(k.heard))
 }
 
+// expected are the agents that should be there, and those that were.
+func (k *looker) expected() []string {
+	all := slices.Concat(k.agents, k.there)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // broker is how the connection is right now.
 func (k *looker) broker() health.Broker {
 	connected, since := k.link.State()
@@ -140,7 +154,7 @@ func (k *looker) see(s *health.Snapshot, survey bus.Survey) {
 	for _, name := range k.streams {
 		s.Streams[name] = health.Stream{Missing: true}
 	}
-	for _, name := range k.cfg.AgentNames() {
+	for _, name := range k.agents {
 		s.Agents[name] = health.Agent{Arrival: unknown, Service: unknown, Problem: "its queue is missing"}
 	}
 	var offline []string
@@ -162,6 +176,7 @@ func (k *looker) see(s *health.Snapshot, survey bus.Survey) {
 			s.Agents[l.Agent] = a
 		}
 	}
+	k.there = slices.Sorted(maps.Keys(s.Agents))
 	k.flow.keep(func(name string) bool { _, there := s.Agents[name]; return there })
 }
 

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"genesis/internal/config"
 	"genesis/internal/health"
 	"genesis/pkg/bus"
 )
@@ -55,7 +54,7 @@ func TestAThousandSickAgentsAreARoundLikeAnyOther(t *testing.T) {
 			continue
 		}
 		m.mu.Lock()
-		m.snapshot, m.looked = s, time.Now()
+		m.snapshot, m.known, m.looked = s, s, time.Now()
 		m.made++
 		m.history.add(&s)
 		m.mu.Unlock()
@@ -141,7 +140,7 @@ func TestWorkersAndTheirBreakersAreAddedUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Close)
-	cfg := config.Default()
+	cfg := named()
 	woken := 0
 	staff := newStaff(func() { woken++ })
 	k, err := newLooker(cfg, b, staff, newTally(b), nil)

@@ -66,6 +66,9 @@ func (s *Server) round(ctx context.Context, early bool) {
 	judged.Early = early
 	s.mu.Lock()
 	s.snapshot, s.looked = seen, time.Now()
+	if !judged.Blind {
+		s.known = seen
+	}
 	s.made++
 	s.history.add(&seen)
 	changes := s.watch.Observe(judged)

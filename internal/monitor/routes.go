@@ -20,8 +20,8 @@ func (s *Server) newHTTP() *http.Server {
 	for pattern, answer := range map[string]http.HandlerFunc{
 		"GET /v1/lag":          s.getLag,
 		"GET /v1/workers":      func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.workersView()) },
-		"GET /v1/breakers":     func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.breakersView()) },
-		"GET /v1/dead-letters": func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.tally.largest(maxGroups)) },
+		"GET /v1/breakers":     s.ifKnown(func() any { return s.breakersView() }),
+		"GET /v1/dead-letters": s.ifKnown(func() any { return s.tally.largest(maxGroups) }),
 		"GET /v1/components":   func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.components()) },
 		"GET /v1/events":       s.getEvents,
 		"GET /status":          func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.status()) },
@@ -46,6 +46,17 @@ func (s *Server) newHTTP() *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// ifKnown answers with a view, or with 503 while nobody knows.
+func (s *Server) ifKnown(view func() any) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if err := s.blind(); err != nil {
+			writeProblem(w, http.StatusServiceUnavailable, err.Error())
+			return
+		}
+		writeJSON(w, http.StatusOK, view())
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 
 	"genesis/internal/config"
@@ -79,8 +80,9 @@ type Server struct {
 	watch    *health.Watch
 	commits  uint64 // events that the watch was told of
 	snapshot health.Snapshot
-	made     int       // rounds
-	looked   time.Time // when the last round ended, by this machine's clock
+	known    health.Snapshot // the last one that was not blind
+	made     int             // rounds
+	looked   time.Time       // when the last round ended, by this machine's clock
 	history  *history
 
 	leader      bus.Leadership
@@ -176,14 +178,25 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// prepare makes the streams once the broker is there. Streams that contradict the
-// contract are named, and watched all the same.
+// prepare makes the streams that all share whenever the broker comes; it may come back
+// empty. The queues of agents are made by those who serve them or publish to them. Streams
+// that contradict the contract are named, and watched all the same.
 func (s *Server) prepare(ctx context.Context) error {
-	if err := program.PrepareOnceThere(ctx, s.bus, s.cfg, s.log); err != nil {
-		s.log.Error("the streams are not as they should be", "error", err)
+	shared := *s.cfg
+	shared.Agents = nil
+	connected := s.bus.Conn().StatusChanged(nats.CONNECTED)
+	defer s.bus.Conn().RemoveStatusListener(connected)
+	for {
+		if err := program.PrepareOnceThere(ctx, s.bus, &shared, s.log); err != nil {
+			s.log.Error("the streams are not as they should be", "error", err)
+		}
+		s.wake()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-connected:
+		}
 	}
-	s.wake()
-	return nil
 }
 
 // wake makes a round due.

@@ -136,11 +136,11 @@ func (t *tally) count(letter *bus.DeadLetter, died time.Time, recent bool) {
 		if len(t.groups) >= maxGroups {
 			return
 		}
-		g = &Group{Fingerprint: letter.Fingerprint, Agent: letter.Agent, Reason: letter.Reason, First: letter.First}
+		g = &Group{Fingerprint: letter.Fingerprint, Agent: letter.Agent, Reason: letter.Reason, First: earlier(letter.First, letter.Last)}
 		t.groups[letter.Fingerprint] = g
 	}
 	g.Count++
-	if letter.First.Before(g.First) {
+	if first := earlier(letter.First, letter.Last); first.Before(g.First) {
 		g.First = letter.First
 	}
 	if !letter.Last.Before(g.Last) {
@@ -172,4 +172,12 @@ func (t *tally) largest(n int) []Group {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), b.Last.Compare(a.Last), cmp.Compare(a.Fingerprint, b.Fingerprint))
 	})
 	return all[:min(n, len(all))]
+}
+
+// earlier is the earlier of two times.
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }

@@ -15,7 +15,7 @@ const pageRounds = 100
 // view is what the page shows.
 func (s *Server) view() console.View {
 	o := s.overview()
-	report, _ := s.lag("", pageRounds) // without one the page says why
+	report := s.lagKnown("", pageRounds) // while nobody knows, what was known last
 	s.mu.Lock()
 	v := console.View{
 		Status: console.State(o.Status), Message: o.Message, Since: s.since(), Watched: s.started,
@@ -26,7 +26,7 @@ func (s *Server) view() console.View {
 	for _, known := range s.standings() {
 		states[known.Component] = known
 	}
-	v.Streams = streamViews(s.snapshot.Streams, states)
+	v.Streams = streamViews(s.known.Streams, states)
 	problem := s.snapshot.Broker.Problem
 	s.mu.Unlock()
 	connected, since := s.link.State()

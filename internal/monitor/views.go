@@ -51,9 +51,9 @@ type BreakerView struct {
 func (s *Server) breakersView() []BreakerView {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	views := make([]BreakerView, 0, len(s.snapshot.Breakers))
-	for _, name := range slices.Sorted(maps.Keys(s.snapshot.Breakers)) {
-		b := s.snapshot.Breakers[name]
+	views := make([]BreakerView, 0, len(s.known.Breakers))
+	for _, name := range slices.Sorted(maps.Keys(s.known.Breakers)) {
+		b := s.known.Breakers[name]
 		v := BreakerView{name, "closed", b.Open, b.HalfOpen, b.Closed, b.Isolated, b.Reason, append([]string{}, b.Agents...)}
 		switch {
 		case b.Shut():

@@ -191,7 +191,7 @@ func TestAnEmptyPageSaysWhatItMeans(t *testing.T) {
 	}{
 		"nothing there": {looked, map[string]string{
 			"agents": "none is configured", "events": "nothing has changed since this monitor began to watch, 3 min ago",
-			"dead-letters": "no request was given up", "workers": "wait until one starts", "breakers": "no worker has told of one",
+			"dead-letters": "No dead letters are kept", "workers": "wait until one starts", "breakers": "no worker has told of one",
 			"streams": "genesis streams apply", "status": "monitor-2 leads",
 		}},
 		"broker away": {away, map[string]string{
