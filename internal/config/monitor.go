@@ -33,7 +33,7 @@ type Webhook struct {
 	URL string `yaml:"url" example:"https://example.com/genesis"`
 	// Timeout bounds one attempt. Default: 5s.
 	Timeout Duration `yaml:"timeout" above:"0s" max:"1h"`
-	// MaxAttempts is how often one event is tried before it is given up. Default: 5.
+	// MaxAttempts is how often one event is tried before it is given up, with pauses of up to half a minute: 20 are about eight minutes. Default: 20.
 	MaxAttempts int `yaml:"max_attempts" min:"1" max:"100"`
 	// Queue is how many events may wait; beyond it the oldest gives way. Default: 1000.
 	Queue int `yaml:"queue" min:"1" max:"100000"`
@@ -55,7 +55,7 @@ func defaultMonitor() Monitor {
 }
 
 func defaultWebhook() Webhook {
-	return Webhook{Timeout: seconds(5), MaxAttempts: 5, Queue: 1000}
+	return Webhook{Timeout: seconds(5), MaxAttempts: 20, Queue: 1000}
 }
 
 // AgentsConfigured reports whether somebody named the agents. Otherwise they are the built-in

@@ -34,7 +34,10 @@ func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("use exec genesis up")
 	}
-	all := append([]string{"up", "--nats", "127.0.0.1:0", "--http", "127.0.0.1:0", "--worker", "127.0.0.1:0", "--monitor", "127.0.0.1:0", "--data", ts.MkAbs("data")}, args...)
+	all := append([]string{"up", "--http", "127.0.0.1:0", "--worker", "127.0.0.1:0", "--monitor", "127.0.0.1:0", "--data", ts.MkAbs("data")}, args...)
+	if ts.Getenv("UP_NATS_URL") == "" {
+		all = append(all, "--nats", "127.0.0.1:0")
+	}
 	program, err := exec.LookPath("genesis")
 	ts.Check(err)
 	r := &running{cmd: exec.CommandContext(scriptRun(ts), program, all...), out: &lockedBuffer{}, err: &lockedBuffer{}, done: make(chan error, 1)}

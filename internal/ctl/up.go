@@ -70,6 +70,9 @@ func (c *cli) up(ctx context.Context, cmd *cobra.Command, cfg *config.Config, f 
 		return err
 	}
 	embeds := cfg.NATS.Embedded()
+	if !embeds && cmd.Flags().Changed("nats") {
+		return usagef("--nats is where the broker listens that runs here, but nats.url (or GENESIS_NATS_URL) names another one, %s: leave one of them out", withoutPasswords(cfg.NATS.Address()))
+	}
 	if embeds { // before the ports, which are taken too when this system is up already
 		if err := embedded.CheckDir(f.data); err != nil {
 			return explainNATS(err)

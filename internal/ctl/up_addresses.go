@@ -20,6 +20,7 @@ type upAddresses struct {
 	gateway, worker, monitor, nats string
 	embedded                       bool
 	data, token                    string
+	agent                          string // to try
 }
 
 // await waits until the gateway, the worker and the monitor say that they are ready.
@@ -87,11 +88,11 @@ func (a *upAddresses) print(w io.Writer) error {
 
 Try, in another terminal:
 
-  curl -s %s/v1/agents/echo/requests -H 'Prefer: wait=10' -H 'Content-Type: application/json' -d '{"prompt":"hi"}'
-  nats pub%s genesis.requests.echo '{"prompt":"hi"}'
+  curl -s %s/v1/agents/%s/requests -H 'Prefer: wait=10' -H 'Content-Type: application/json' -d '{"prompt":"hi"}'
+  nats pub%s genesis.requests.%s '{"prompt":"hi"}'
   genesis dlq ls%s
 
 Ctrl-C drains and stops.
-`, a.gateway, nats, a.worker, a.monitor, a.token, a.gateway, server, flag)
+`, a.gateway, nats, a.worker, a.monitor, a.token, a.gateway, a.agent, server, a.agent, flag)
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -59,7 +60,16 @@ func newParts(cfg *config.Config, b *bus.Bus, log *slog.Logger, token, data stri
 	if err != nil {
 		return nil, nil, fmt.Errorf("monitor: %w", err)
 	}
-	return []part{{"gateway", g.Run}, {"monitor", m.Run}, {"worker", w.Run}}, &upAddresses{gateway: g.URL(), worker: w.URL(), monitor: m.URL()}, nil
+	return []part{{"gateway", g.Run}, {"monitor", m.Run}, {"worker", w.Run}}, &upAddresses{gateway: g.URL(), worker: w.URL(), monitor: m.URL(), agent: anAgent(cfg)}, nil
+}
+
+// anAgent is one to try: echo, if it is there.
+func anAgent(cfg *config.Config) string {
+	names := cfg.AgentNames()
+	if slices.Contains(names, "echo") || len(names) == 0 {
+		return "echo"
+	}
+	return names[0]
 }
 
 // errStopped says that a part ended though nobody told it to.

@@ -38,7 +38,7 @@ func (c *cli) operatorToken(dir string) (string, error) {
 	if _, err := rand.Read(secret[:]); err != nil {
 		return "", fmt.Errorf("make the operator token: %w", err)
 	}
-	token := base64.RawURLEncoding.EncodeToString(secret[:])
+	token := "op_" + base64.RawURLEncoding.EncodeToString(secret[:])
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return "", fmt.Errorf("keep the operator token: %w", err)
 	}

@@ -196,7 +196,7 @@ func (s *Server) httpServer(calls context.Context) *http.Server {
 // readiness with 503, then all others.
 func (s *Server) drain(ctx context.Context, server *http.Server, sendAway context.CancelCauseFunc) {
 	limit := s.cfg.Gateway.DrainTimeout.Std()
-	s.log.Info("the gateway is draining", "reason", context.Cause(ctx), "waiters", s.waiters.count(), "at_most", limit)
+	s.log.Info("the gateway is draining", "reason", context.Cause(ctx), "waiters", s.waiters.count(), "at_most", limit.String())
 	s.draining.Store(true)
 	sendAway(errDraining)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)

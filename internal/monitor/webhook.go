@@ -130,7 +130,7 @@ func (w *webhook) post(ctx context.Context, e bus.HealthEvent) error {
 	}
 	err = w.operation.Do(ctx, func(ctx context.Context) error {
 		return w.retry.Do(ctx, func(ctx context.Context) error { return w.send(ctx, body) })
-	})
+	}, "event", e.ID, "component", e.Component.String(), "state", string(e.Data.State))
 	switch {
 	case err == nil:
 		w.count(webhookDelivered)
