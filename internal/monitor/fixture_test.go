@@ -88,6 +88,7 @@ func start(t *testing.T, url string, cfg *config.Config) *runner {
 	var running sync.WaitGroup
 	running.Go(func() { r.ended <- s.Run(ctx) })
 	t.Cleanup(func() {
+		settle(t, b, cfg)
 		cancel()
 		running.Wait()
 		b.Close()
@@ -96,6 +97,22 @@ func start(t *testing.T, url string, cfg *config.Config) *runner {
 		}
 	})
 	return r
+}
+
+// settle waits until the streams are there that a monitor makes at its start: a server
+// that is stopped while it makes one leaves a goroutine behind.
+func settle(t *testing.T, b *bus.Bus, cfg *config.Config) {
+	t.Helper()
+	if !b.Connected() {
+		return
+	}
+	shared := *cfg
+	shared.Agents = nil
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
+	defer cancel()
+	if err := program.Prepare(ctx, b, &shared); err != nil {
+		t.Logf("prepare the streams at the end: %v", err)
+	}
 }
 
 // logged is a log that can be read.
