@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"genesis/internal/program"
 	"genesis/pkg/bus"
 )
 
@@ -19,23 +20,23 @@ func (s *Server) newHTTP() *http.Server {
 	mux := http.NewServeMux()
 	for pattern, answer := range map[string]http.HandlerFunc{
 		"GET /v1/lag":          s.getLag,
-		"GET /v1/workers":      func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.workersView()) },
+		"GET /v1/workers":      func(w http.ResponseWriter, _ *http.Request) { program.WriteJSON(w, http.StatusOK, s.workersView()) },
 		"GET /v1/breakers":     s.ifKnown(func() any { return s.breakersView() }),
 		"GET /v1/dead-letters": s.ifKnown(func() any { return s.tally.largest(maxGroups) }),
-		"GET /v1/components":   func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.components()) },
+		"GET /v1/components":   func(w http.ResponseWriter, _ *http.Request) { program.WriteJSON(w, http.StatusOK, s.components()) },
 		"GET /v1/events":       s.getEvents,
-		"GET /status":          func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.status()) },
+		"GET /status":          func(w http.ResponseWriter, _ *http.Request) { program.WriteJSON(w, http.StatusOK, s.status()) },
 		"GET /health/live": func(w http.ResponseWriter, _ *http.Request) {
-			writeJSON(w, http.StatusOK, map[string]string{"status": "alive"})
+			program.WriteJSON(w, http.StatusOK, map[string]string{"status": "alive"})
 		},
 		"GET /health/ready": s.ready,
 	} {
 		mux.HandleFunc(pattern, answer)
 	}
-	mux.Handle("GET /health/detailed", operatorsOnly(s.token, http.HandlerFunc(s.detailed)))
+	mux.Handle("GET /health/detailed", program.OperatorsOnly("monitor", s.token, http.HandlerFunc(s.detailed)))
 	mux.Handle("GET /metrics", s.metrics.registry.Handler())
 	mux.HandleFunc("GET /v1/", func(w http.ResponseWriter, r *http.Request) {
-		writeProblem(w, http.StatusNotFound, fmt.Sprintf("there is no %.100q: see docs/OPERATIONS.md for what a monitor tells", r.URL.Path))
+		program.WriteProblem(w, http.StatusNotFound, fmt.Sprintf("there is no %.100q: see docs/OPERATIONS.md for what a monitor tells", r.URL.Path))
 	})
 	mux.Handle("GET /", s.console.Handler())
 	return &http.Server{
@@ -53,10 +54,10 @@ func (s *Server) newHTTP() *http.Server {
 func (s *Server) ifKnown(view func() any) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		if err := s.blind(); err != nil {
-			writeProblem(w, http.StatusServiceUnavailable, err.Error())
+			program.WriteProblem(w, http.StatusServiceUnavailable, err.Error())
 			return
 		}
-		writeJSON(w, http.StatusOK, view())
+		program.WriteJSON(w, http.StatusOK, view())
 	}
 }
 
@@ -78,24 +79,24 @@ func (s *Server) getLag(w http.ResponseWriter, r *http.Request) {
 	agent := r.URL.Query().Get("agent")
 	if agent != "" {
 		if err := bus.ValidAgent(agent); err != nil {
-			writeProblem(w, http.StatusBadRequest, err.Error())
+			program.WriteProblem(w, http.StatusBadRequest, err.Error())
 			return
 		}
 	}
 	rounds, err := number(r, "history", 0)
 	if err != nil {
-		writeProblem(w, http.StatusBadRequest, err.Error())
+		program.WriteProblem(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	report, err := s.lag(agent, rounds)
 	switch {
 	case err != nil:
 		w.Header().Set("Retry-After", "5")
-		writeProblem(w, http.StatusServiceUnavailable, err.Error())
+		program.WriteProblem(w, http.StatusServiceUnavailable, err.Error())
 	case agent != "" && len(report.Agents) == 0:
-		writeProblem(w, http.StatusNotFound, "there is no agent "+strconv.Quote(agent)+": GET /v1/lag lists them")
+		program.WriteProblem(w, http.StatusNotFound, "there is no agent "+strconv.Quote(agent)+": GET /v1/lag lists them")
 	default:
-		writeJSON(w, http.StatusOK, report)
+		program.WriteJSON(w, http.StatusOK, report)
 	}
 }
 
@@ -108,14 +109,14 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	limit, err := number(r, "limit", 50)
 	if err != nil {
-		writeProblem(w, http.StatusBadRequest, err.Error())
+		program.WriteProblem(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	events := make([]bus.HealthEvent, 0, limit)
 	for _, e := range s.feed.last(limit) {
 		events = append(events, e.HealthEvent)
 	}
-	writeJSON(w, http.StatusOK, events)
+	program.WriteJSON(w, http.StatusOK, events)
 }
 
 // number reads a number of the query, 0 to 1000.

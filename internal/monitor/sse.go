@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"genesis/internal/program"
 	"genesis/pkg/bus"
 )
 
@@ -23,7 +24,7 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	after, err := strconv.ParseUint(text, 10, 64)
 	if err != nil && text != "" {
-		writeProblem(w, http.StatusBadRequest, fmt.Sprintf("Last-Event-ID is %.40q: send the id of an event, a number", text))
+		program.WriteProblem(w, http.StatusBadRequest, fmt.Sprintf("Last-Event-ID is %.40q: send the id of an event, a number", text))
 		return
 	}
 	if r.Method == http.MethodHead { // it asks for the headers only, and its connection goes on
@@ -33,7 +34,7 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 	missed, events, cancel, err := s.feed.subscribe(after, text != "")
 	if err != nil {
 		w.Header().Set("Retry-After", "5")
-		writeProblem(w, http.StatusServiceUnavailable, err.Error())
+		program.WriteProblem(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}
 	defer cancel()

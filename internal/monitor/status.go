@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"genesis/internal/health"
+	"genesis/internal/program"
 	"genesis/internal/telemetry"
 	"genesis/pkg/bus"
 )
@@ -48,7 +49,7 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	if !ready {
 		code = http.StatusServiceUnavailable
 	}
-	writeJSON(w, code, struct {
+	program.WriteJSON(w, code, struct {
 		Ready  bool   `json:"ready"`
 		Checks checks `json:"checks"`
 	}{ready, c})
@@ -142,5 +143,5 @@ func (s *Server) detailed(w http.ResponseWriter, _ *http.Request) {
 	d.Infrastructure.Streams = streamsHealth(s.snapshot.Streams)
 	d.Infrastructure.NATS.Problem = s.snapshot.Broker.Problem
 	s.mu.Unlock()
-	writeJSON(w, http.StatusOK, d)
+	program.WriteJSON(w, http.StatusOK, d)
 }

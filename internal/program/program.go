@@ -8,8 +8,9 @@
 //		return program.Main(program.Command{Name: "worker", HTTP: "worker.http", Run: run})
 //	}
 //
-// The package serves no HTTP and executes nothing: that is what each program
-// does for itself, in Command.Run. The genesis command line, which has many
+// The package runs no HTTP server and executes nothing: that is what each program
+// does for itself, in Command.Run; [WriteJSON], [WriteProblem] and [OperatorsOnly] are
+// how several answer alike. The genesis command line, which has many
 // verbs, parses its own flags and uses the parts: [Connect], [Prepare],
 // [Streams], [Listen], [Logger], [UntilSignal], [Version].
 package program

@@ -1,12 +1,12 @@
 package worker
 
 import (
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"slices"
 	"time"
 
+	"genesis/internal/program"
 	"genesis/internal/telemetry"
 	"genesis/pkg/resilience"
 )
@@ -22,10 +22,10 @@ const (
 func (s *Server) newHTTP(metrics http.Handler) *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health/live", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, map[string]string{"status": "alive"})
+		program.WriteJSON(w, http.StatusOK, map[string]string{"status": "alive"})
 	})
 	mux.HandleFunc("GET /health/ready", s.ready)
-	mux.Handle("GET /health/detailed", operatorsOnly(s.o.OperatorToken, http.HandlerFunc(s.detailed)))
+	mux.Handle("GET /health/detailed", program.OperatorsOnly("worker", s.o.OperatorToken, http.HandlerFunc(s.detailed)))
 	mux.Handle("GET /metrics", metrics)
 	return &http.Server{
 		Handler:           mux,
@@ -60,7 +60,7 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	if !c.ready() {
 		code = http.StatusServiceUnavailable
 	}
-	writeJSON(w, code, struct {
+	program.WriteJSON(w, code, struct {
 		Ready  bool   `json:"ready"`
 		Checks checks `json:"checks"`
 	}{c.ready(), c})
@@ -124,7 +124,7 @@ func (s *Server) detailed(w http.ResponseWriter, _ *http.Request) {
 		v.Healthy = c.ready() && !shut
 		h.Components[name] = v
 	}
-	writeJSON(w, http.StatusOK, h)
+	program.WriteJSON(w, http.StatusOK, h)
 }
 
 // openBreakers names the open breakers of the providers that an agent calls, and tells
@@ -146,18 +146,4 @@ func (s *Server) openBreakers(agent string) (open []string, all bool) {
 		}
 	}
 	return open, all
-}
-
-func writeJSON(w http.ResponseWriter, code int, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	if w.Header().Get("Content-Type") == "" {
-		w.Header().Set("Content-Type", "application/json")
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(code)
-	_, _ = w.Write(append(body, '\n')) // whoever hung up knows
 }
